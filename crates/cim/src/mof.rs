@@ -1,0 +1,1 @@
+//! MOF, the language of class definitions.

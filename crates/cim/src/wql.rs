@@ -1,0 +1,1 @@
+//! WQL, the query language of WMI.

@@ -1,0 +1,1 @@
+//! Connects to WMI on a remote computer: sessions, queries, hints.

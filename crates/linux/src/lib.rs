@@ -1,0 +1,1 @@
+//! Providers that read Win32 classes from a Linux machine.

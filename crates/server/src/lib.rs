@@ -1,0 +1,1 @@
+//! A WMI service: broker, repository, access control, DCOM adapter.

@@ -1,0 +1,1 @@
+//! The MS-WMI interfaces and their flags, contexts and object arrays.

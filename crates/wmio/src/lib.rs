@@ -1,0 +1,1 @@
+//! The MS-WMIO object encoding.
