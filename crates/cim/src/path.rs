@@ -249,6 +249,7 @@ impl<'a> Parser<'a> {
                 let value = match word.as_str() {
                     w if w.eq_ignore_ascii_case("true") => Some(Value::Boolean(true)),
                     w if w.eq_ignore_ascii_case("false") => Some(Value::Boolean(false)),
+                    w if w.starts_with('+') => None,
                     w => match w.strip_prefix("0x").or(w.strip_prefix("0X")) {
                         Some(hex) => unsigned(hex, 16),
                         None if w.starts_with('-') => w.parse().ok().map(Value::Sint64),
