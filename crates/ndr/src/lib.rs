@@ -4,6 +4,7 @@
 
 mod guid;
 mod ndr;
+mod params;
 mod status;
 
 pub use guid::{Guid, GuidError};

@@ -74,6 +74,24 @@ impl Reader {
     pub fn is_empty(&self) -> bool {
         self.pos == self.buf.len()
     }
+    /// Octets taken so far.
+    pub fn position(&self) -> usize {
+        self.pos
+    }
+    /// Everything that was not taken yet, without copying.
+    pub fn rest(&mut self) -> Bytes {
+        let rest = self.buf.slice(self.pos..);
+        self.pos = self.buf.len();
+        rest
+    }
+    /// What the decoders may spend.
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+    /// An error at this place.
+    pub fn invalid(&self, what: &'static str, value: impl Into<u64>) -> DecodeError {
+        DecodeError { what, offset: self.pos, kind: DecodeErrorKind::Invalid(value.into()) }
+    }
 }
 
 #[derive(Default)]
@@ -93,6 +111,10 @@ impl Writer {
     pub fn referent_id(&mut self) -> u32 {
         self.referent += 1;
         0x0002_0000 + 4 * (self.referent - 1)
+    }
+    /// Octets written so far.
+    pub fn position(&self) -> usize {
+        self.buf.len()
     }
     pub fn finish(self) -> Bytes {
         self.buf.into()
@@ -173,6 +195,11 @@ impl<T: Decode> Decode for Option<T> {
 /// `[size_is(n)] T a[]`: a conformant array on its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conformant<T>(pub Vec<T>);
+impl<T> Default for Conformant<T> {
+    fn default() -> Self {
+        Conformant(Vec::new())
+    }
+}
 impl<T: Encode> Encode for Conformant<T> {
     const ALIGN: usize = max(4, T::ALIGN);
     fn encode_scalars(&self, w: &mut Writer) {

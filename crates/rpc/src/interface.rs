@@ -113,8 +113,17 @@ macro_rules! interface {
             const SYNTAX: $crate::SyntaxId = $crate::SyntaxId { uuid: $uuid, major: $major, minor: 0 };
         }
         $(
-            $crate::__ndr::ndr_struct! { $(#[$mm])* $vis struct $Req { $( pub $a: $at ),* } }
-            $crate::__ndr::ndr_struct! { $vis struct $Rep { $( pub $r: $rt ),* } }
+            $crate::__ndr::ndr_params! { $(#[$mm])* $vis struct $Req { $(
+                #[doc = concat!("`", stringify!($a), "`.")]
+                pub $a: $at
+            ),* } }
+            $crate::__ndr::ndr_params! {
+                #[doc = concat!("What `", stringify!($method), "` gives back.")]
+                $vis struct $Rep { $(
+                    #[doc = concat!("`", stringify!($r), "`.")]
+                    pub $r: $rt
+                ),* }
+            }
             impl $crate::Method for $Req {
                 type Interface = $iface;
                 type Reply = $Rep;
@@ -122,6 +131,7 @@ macro_rules! interface {
                 const NAME: &'static str = concat!(stringify!($iface), "::", stringify!($method));
             }
         )*
+        #[doc = concat!("The server end of [`", stringify!($iface), "`].")]
         $vis trait $server: Send + Sync + 'static {
             $( $(#[$mm])* fn $method(&self, cx: &$crate::CallContext, req: $Req) -> impl ::std::future::Future<Output = ::std::result::Result<$Rep, $crate::__ndr::FaultStatus>> + Send; )*
         }
