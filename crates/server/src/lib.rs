@@ -1,1 +1,5 @@
 //! A WMI service: broker, repository, access control, DCOM adapter.
+
+pub mod config;
+
+pub use config::{Config, ConfigError};
