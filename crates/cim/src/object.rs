@@ -50,6 +50,16 @@ pub trait Values: Send + Sync {
         let _ = property;
         false
     }
+
+    /// Qualifiers of the instance itself.
+    fn qualifiers(&self) -> Result<Qualifiers, String> {
+        Ok(Qualifiers::default())
+    }
+
+    /// Qualifiers of its properties, one set a property in the order of the class, where it has any of its own.
+    fn property_qualifiers(&self) -> Result<Option<Vec<Qualifiers>>, String> {
+        Ok(None)
+    }
 }
 
 impl Values for Vec<Value> {
@@ -113,6 +123,20 @@ impl Object {
         self.values.is_default(index)
     }
 
+    /// Qualifiers of the instance itself; those of its class are in the class.
+    pub fn qualifiers(&self) -> Result<Qualifiers, ObjectError> {
+        self.values.qualifiers().map_err(|cause| self.malformed_qualifiers(cause))
+    }
+
+    /// Qualifiers of its properties, one set a property in the order of the class, where it has any of its own.
+    pub fn property_qualifiers(&self) -> Result<Option<Vec<Qualifiers>>, ObjectError> {
+        self.values.property_qualifiers().map_err(|cause| self.malformed_qualifiers(cause))
+    }
+
+    fn malformed_qualifiers(&self, cause: String) -> ObjectError {
+        ObjectError::Malformed { class: self.class.name.clone(), name: "(qualifiers)".into(), cause }
+    }
+
     /// Names and values in declaration order. One bad value does not lose the others.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Result<Value, ObjectError>)> {
         self.class.properties.iter().enumerate().map(|(i, p)| (p.name.as_str(), self.value_at(i)))
@@ -125,6 +149,8 @@ impl Object {
             instance.values[index] = self.value_at(index)?;
             instance.is_default[index] = self.values.is_default(index);
         }
+        instance.qualifiers = self.qualifiers()?;
+        instance.property_qualifiers = self.property_qualifiers()?;
         instance.decoration = self.decoration.as_deref().cloned();
         Ok(instance)
     }
@@ -202,6 +228,8 @@ impl Instance {
 struct InstanceValues {
     values: Vec<Value>,
     is_default: Vec<bool>,
+    qualifiers: Qualifiers,
+    property_qualifiers: Option<Vec<Qualifiers>>,
 }
 
 impl Values for InstanceValues {
@@ -212,12 +240,26 @@ impl Values for InstanceValues {
     fn is_default(&self, property: usize) -> bool {
         self.is_default.get(property).copied().unwrap_or(false)
     }
+
+    fn qualifiers(&self) -> Result<Qualifiers, String> {
+        Ok(self.qualifiers.clone())
+    }
+
+    fn property_qualifiers(&self) -> Result<Option<Vec<Qualifiers>>, String> {
+        Ok(self.property_qualifiers.clone())
+    }
 }
 
 impl From<Instance> for Object {
     fn from(i: Instance) -> Self {
         let decoration = i.decoration.map(Arc::new);
-        Object::new(i.class, Arc::new(InstanceValues { values: i.values, is_default: i.is_default }), decoration)
+        let values = InstanceValues {
+            values: i.values,
+            is_default: i.is_default,
+            qualifiers: i.qualifiers,
+            property_qualifiers: i.property_qualifiers,
+        };
+        Object::new(i.class, Arc::new(values), decoration)
     }
 }
 
@@ -356,6 +398,8 @@ mod tests {
     fn an_instance_survives_the_way_through_an_object() {
         let mut i = Instance::new(class());
         i.set("B", "x").unwrap();
+        i.qualifiers.set(crate::Qualifier::flag("dynamic", 0));
+        i.property_qualifiers = Some(vec![i.qualifiers.clone(), Qualifiers::default()]);
         assert_eq!(Object::from(i.clone()).to_instance().unwrap(), i);
     }
 }
