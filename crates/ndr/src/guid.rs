@@ -1,4 +1,5 @@
 //! GUIDs in wire order.
+#![expect(clippy::indexing_slicing, reason = "places are constants or the octets of an own array")]
 
 use std::fmt;
 use std::str::FromStr;

@@ -26,7 +26,7 @@ macro_rules! ndr_params {
 #[cfg(test)]
 mod tests {
     use crate::{Decode, Encode, Limits, Reader, Writer};
-    ndr_params! { pub struct Call { pub a: Option<u32>, pub b: u8, pub c: Option<Option<u16>>, pub d: u64 } }
+    ndr_params! { struct Call { a: Option<u32>, b: u8, c: Option<Option<u16>>, d: u64 } }
 
     #[test]
     fn a_referent_follows_its_parameter() {
