@@ -1,2 +1,7 @@
 //! The command `rwmi`.
+
+mod args;
+mod format;
+mod password;
+
 fn main() {}

@@ -1,0 +1,309 @@
+//! The command line.
+
+use crate::format::Format;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use rwmi_auth::AuthLevel;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// WMI for every machine: query and serve Windows Management Instrumentation from anywhere.
+#[derive(Debug, Parser)]
+#[command(name = "rwmi", version, max_term_width = 100, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Say more on standard error: -v each step, -vv each call
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+}
+
+const EXAMPLES: &str = "Examples:
+  rwmi query \"SELECT Caption, Version, LastBootUpTime FROM Win32_OperatingSystem\"
+  rwmi query -c srv01,srv02 -u 'CORP\\alice' \"SELECT Name, State FROM Win32_Service WHERE State <> 'Running'\"
+  rwmi query -c 192.0.2.7 -u admin --password-file pw -o csv \"SELECT * FROM Win32_LogicalDisk\"
+  rwmi get-class Win32_Process
+  rwmi serve --listen 0.0.0.0
+
+Exit status: 0 success, 1 failure, 2 wrong usage, 3 some computers failed and others did not.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a WQL query and print its rows
+    Query(Query),
+    /// Print a class as MOF
+    GetClass(GetClass),
+    /// Show what is in octets of the wire, as JSON
+    Dump(Dump),
+    /// Serve WMI on this computer
+    Serve(Serve),
+    /// Change who may log on to the server on this computer
+    Account(Account),
+}
+
+/// What every command that connects takes.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Connect {
+    /// Computers to ask, with commas between them; `.` is this one
+    #[arg(short = 'c', long = "computer-name", value_name = "HOST", value_delimiter = ',', default_value = ".")]
+    pub(crate) hosts: Vec<String>,
+
+    /// Namespace
+    #[arg(short, long, default_value = r"root\cimv2")]
+    pub(crate) namespace: String,
+
+    /// Account: user, DOMAIN\user, .\user (of the target), user@domain; else $RWMI_USER
+    #[arg(short, long)]
+    pub(crate) user: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) password: Password,
+
+    /// Protection of the calls; activation never goes below integrity
+    #[arg(long, value_name = "LEVEL", default_value = "privacy")]
+    pub(crate) authentication: Level,
+
+    /// What the server may do in the account's name
+    #[arg(long, value_name = "LEVEL", default_value = "impersonate")]
+    pub(crate) impersonation: Impersonation,
+
+    /// Kerberos:PRINCIPAL or NTLMDOMAIN:DOMAIN
+    #[arg(long)]
+    pub(crate) authority: Option<String>,
+
+    /// Preferred locale, MS_409 for English
+    #[arg(long)]
+    pub(crate) locale: Option<String>,
+
+    /// Port of the endpoint mapper, where it is not 135
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) endpoint_port: Option<u16>,
+
+    /// Port of the objects instead of the one the server names, for tunnels and NAT
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) object_port: Option<u16>,
+
+    /// Longest time for the whole command on each computer, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+
+    /// Fetch rows one by one with IEnumWbemClassObject::Next, as old servers need it
+    #[arg(long)]
+    pub(crate) no_smart_enum: bool,
+
+    /// Data directory of the server on this computer, for `.`
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Configuration of the server on this computer, for `.` when none runs
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Where a password comes from: standard input, a file, $RWMI_PASSWORD, or a prompt.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Password {
+    /// Read the password from the first line of standard input
+    #[arg(long, conflicts_with = "password_file")]
+    pub(crate) password_stdin: bool,
+
+    /// Read the password from the first line of a file
+    #[arg(long, value_name = "F")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+/// An authentication level by name or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    /// At least integrity: what the server and this program agree on
+    #[value(alias = "0")]
+    Default,
+    /// The connection only
+    #[value(alias = "2")]
+    Connect,
+    /// The start of each call
+    #[value(alias = "3")]
+    Call,
+    /// Each packet's origin
+    #[value(alias = "4", alias = "packet")]
+    Pkt,
+    /// Each packet signed
+    #[value(alias = "5", alias = "pktIntegrity", alias = "packetintegrity")]
+    Integrity,
+    /// Each packet signed and encrypted
+    #[value(alias = "6", alias = "pktPrivacy", alias = "packetprivacy")]
+    Privacy,
+}
+
+impl Level {
+    /// The level on the wire; the default is privacy.
+    pub(crate) fn level(self) -> AuthLevel {
+        match self {
+            Level::Connect => AuthLevel::Connect,
+            Level::Call => AuthLevel::Call,
+            Level::Pkt => AuthLevel::Packet,
+            Level::Integrity => AuthLevel::Integrity,
+            Level::Default | Level::Privacy => AuthLevel::Privacy,
+        }
+    }
+}
+
+/// An impersonation level by name or number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Impersonation {
+    /// May learn who it is; WMI refuses most calls then
+    #[value(alias = "2")]
+    Identify,
+    /// May act in its name on that computer
+    #[value(alias = "3")]
+    Impersonate,
+    /// May act in its name on further computers; needs Kerberos
+    #[value(alias = "4")]
+    Delegate,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// Output format; a table on a terminal, else jsonl
+    #[arg(short, long)]
+    pub(crate) output: Option<Format>,
+
+    /// Ask the server to add the key properties to a SELECT list
+    #[arg(long)]
+    pub(crate) with_keys: bool,
+
+    /// The WQL query
+    pub(crate) query: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetClass {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// Also fetch localised texts
+    #[arg(long)]
+    pub(crate) amended: bool,
+
+    /// The class
+    pub(crate) class: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Dump {
+    /// What the octets are
+    pub(crate) what: DumpKind,
+
+    /// The file: raw octets, or hexadecimal text; `-` is standard input
+    pub(crate) file: PathBuf,
+
+    /// For a stub: the interface, by name or GUID
+    #[arg(long)]
+    pub(crate) interface: Option<String>,
+
+    /// For a stub: the operation number
+    #[arg(long)]
+    pub(crate) opnum: Option<u16>,
+
+    /// For a stub: a response rather than a request
+    #[arg(long)]
+    pub(crate) response: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DumpKind {
+    /// A WMI object ([MS-WMIO]): an encoding unit, an object reference around one, or a packet of a smart enumerator
+    Object,
+    /// The arguments of a call
+    Stub,
+    /// A PDU of DCE/RPC
+    Pdu,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Address to listen on; may be repeated. Default: the configuration's, else every address
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Vec<IpAddr>,
+
+    /// Port of the endpoint mapper
+    #[arg(long, value_name = "N")]
+    pub(crate) endpoint_port: Option<u16>,
+
+    /// Port of the objects
+    #[arg(long, value_name = "N")]
+    pub(crate) object_port: Option<u16>,
+
+    /// Where accounts and the repository live
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Configuration file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read the configuration, say what is wrong with it, and stop
+    #[arg(long)]
+    pub(crate) check_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Account {
+    #[command(subcommand)]
+    pub(crate) action: AccountAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountAction {
+    /// Add an account, or give an existing one a new password
+    Add {
+        /// Its name
+        name: String,
+        /// With the rights of an administrator
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        password: Password,
+        /// Where accounts live
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// Remove an account
+    Remove {
+        /// Its name
+        name: String,
+        /// Where accounts live
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+    /// List the accounts, one a line
+    List {
+        /// Where accounts live
+        #[arg(long, value_name = "DIR")]
+        data_dir: Option<PathBuf>,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn levels_have_names_and_numbers() {
+        for (text, level) in
+            [("integrity", AuthLevel::Integrity), ("6", AuthLevel::Privacy), ("pkt", AuthLevel::Packet), ("0", AuthLevel::Privacy)]
+        {
+            assert_eq!(Level::from_str(text, true).unwrap().level(), level, "{text}");
+        }
+        assert!(Level::from_str("none", true).is_err());
+    }
+}

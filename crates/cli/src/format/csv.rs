@@ -1,0 +1,54 @@
+//! Comma-separated values (RFC 4180). The header comes again, after an empty line, when the columns change.
+
+use super::json::value_json;
+use super::{Columns, Row, RowWriter};
+use rwmi_cim::Value;
+use std::io::{self, Write};
+
+pub(super) struct Csv<W: Write> {
+    out: csv::Writer<W>,
+    columns: Columns,
+    header: Option<Vec<String>>,
+}
+
+impl<W: Write> Csv<W> {
+    pub(super) fn new(out: W, columns: Columns) -> Self {
+        let out = csv::WriterBuilder::new().flexible(true).from_writer(out);
+        Csv { out, columns, header: None }
+    }
+}
+
+impl<W: Write> RowWriter for Csv<W> {
+    fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
+        let places = self.columns.of(row.object);
+        let class = row.object.class();
+        let mut header: Vec<String> = places.iter().map(|i| class.properties[*i].name.clone()).collect();
+        if self.columns.with_host {
+            header.insert(0, "__HOST".into());
+        }
+        if self.header.as_ref() != Some(&header) {
+            if self.header.is_some() {
+                self.out.write_record([""; 0]).or_else(|_| self.out.write_record([""]))?;
+            }
+            self.out.write_record(&header)?;
+            self.header = Some(header);
+        }
+        let mut record: Vec<String> = Vec::with_capacity(places.len() + 1);
+        if self.columns.with_host {
+            record.push(row.host.into());
+        }
+        for index in places {
+            let value = row.object.value_at(index).unwrap_or(Value::Null);
+            record.push(match value_json(&value) {
+                serde_json::Value::Null => String::new(),
+                serde_json::Value::String(s) => s,
+                other => other.to_string(),
+            });
+        }
+        Ok(self.out.write_record(&record)?)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}

@@ -1,0 +1,56 @@
+//! Where passwords come from. Never from an argument.
+
+use crate::args::Password;
+use rwmi_auth::Secret;
+use std::io::{BufRead, IsTerminal};
+
+/// Longest password, in octets of its file or line.
+const PASSWORD_LEN_MAX: u64 = 4096;
+
+/// The password of an account: standard input, a file, $RWMI_PASSWORD, else a prompt on the terminal.
+///
+/// `Ok(None)` where none was given and nobody can be asked. An empty line is an empty password, which is a password.
+pub(crate) fn read(from: &Password, prompt: &str) -> Result<Option<Secret>, String> {
+    if from.password_stdin {
+        return first_line(std::io::stdin().lock()).map(Some).map_err(|e| format!("reading the password from standard input failed: {e}"));
+    }
+    if let Some(path) = &from.password_file {
+        let file = std::fs::File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        return first_line(std::io::BufReader::new(file)).map(Some).map_err(|e| format!("{}: {e}", path.display()));
+    }
+    if let Ok(text) = std::env::var("RWMI_PASSWORD") {
+        return Ok(Some(Secret::new(text)));
+    }
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password(prompt).map(|p| Some(Secret::new(p))).map_err(|e| format!("the prompt failed: {e}"));
+    }
+    Ok(None)
+}
+
+fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
+    use std::io::Read;
+    let mut line = String::new();
+    let n = from.take(PASSWORD_LEN_MAX).read_line(&mut line)?;
+    if n as u64 == PASSWORD_LEN_MAX && !line.ends_with('\n') {
+        return Err(std::io::Error::other("the first line is longer than 4096 octets"));
+    }
+    let len = line.trim_end_matches(['\r', '\n']).len();
+    line.truncate(len);
+    Ok(Secret::new(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_first_line_without_its_end() {
+        let check = |text: &str, expect: &str| assert_eq!(first_line(text.as_bytes()).unwrap().expose(), expect);
+        check("secret\n", "secret");
+        check("secret\r\nmore", "secret");
+        check(" with spaces ", " with spaces ");
+        check("\n", "");
+        check("", "");
+        assert!(first_line("x".repeat(5000).as_bytes()).is_err());
+    }
+}
