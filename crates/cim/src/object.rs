@@ -92,6 +92,12 @@ impl Object {
         self.decoration.as_deref()
     }
 
+    /// The same object, living elsewhere.
+    #[must_use]
+    pub fn with_decoration(self, decoration: Option<Arc<Decoration>>) -> Self {
+        Object { decoration, ..self }
+    }
+
     /// The shared form of [`Object::decoration`].
     pub fn decoration_arc(&self) -> Option<&Arc<Decoration>> {
         self.decoration.as_ref()
