@@ -1,1 +1,63 @@
 //! Providers that read Win32 classes from a Linux machine.
+//!
+//! [`LinuxProvider`] reads everything through one root ([`Source`]), so it serves a recorded machine as well as the running
+//! one. What Linux does not know stays NULL; what it knows has the units and words that Windows uses for it.
+//! [`RowProvider`] makes rows in any number, for tests of volume.
+
+mod identity;
+mod os;
+mod parse;
+mod row;
+mod rows;
+mod source;
+
+pub use rows::RowProvider;
+pub use source::Source;
+
+use rwmi_cim::{Enumerate, Provider, ProviderResult, RequestContext, Sink, WbemStatus};
+use source::Machine;
+use std::io;
+
+/// Reads the Win32 classes of a Linux machine. Classes name it `rwmi-linux`.
+#[derive(Debug)]
+pub struct LinuxProvider {
+    machine: Machine,
+}
+
+impl LinuxProvider {
+    /// The name that classes give in their qualifier `provider`.
+    pub const NAME: &'static str = "rwmi-linux";
+
+    /// A provider of the machine at a source. Fails where its root is not a directory that can be opened.
+    pub fn new(source: Source) -> io::Result<Self> {
+        Ok(LinuxProvider { machine: Machine::open(source)? })
+    }
+
+    /// The security identifier of the machine, `S-1-5-21-A-B-C`, derived from its machine id; accounts add a number
+    /// to it (`uid` times 2 plus 1000). `None` where the machine has no id.
+    pub fn machine_sid(&self) -> Option<String> {
+        self.machine.sid()
+    }
+
+    /// The name that the machine has in its rows: `Win32_ComputerSystem.Name`.
+    pub fn computer_name(&self) -> String {
+        self.machine.host_name()
+    }
+}
+
+impl Provider for LinuxProvider {
+    fn name(&self) -> &str {
+        Self::NAME
+    }
+
+    async fn enumerate(&self, _cx: &RequestContext, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
+        let machine = &self.machine;
+        match req.class.name.to_ascii_lowercase().as_str() {
+            "win32_operatingsystem" => sink.indicate(os::operating_system(machine, req)).await,
+            other => {
+                tracing::warn!(class = other, "class is not of this provider");
+                Err(WbemStatus::PROVIDER_NOT_CAPABLE)
+            }
+        }
+    }
+}
