@@ -33,7 +33,9 @@
 mod ambient;
 mod context;
 mod credentials;
+mod der;
 pub mod ntlm;
+pub mod spnego;
 
 pub use ambient::{Ambient, Recorded, System};
 pub use context::{AuthError, AuthLevel, AuthType, Identity, SecurityContext, Segments, Step};

@@ -70,7 +70,7 @@ pub struct Acceptor {
 enum State {
     WaitNegotiate,
     WaitAuthenticate(Sent),
-    Established { session: Session, peer: Identity, mic_checked: bool },
+    Established { session: Box<Session>, peer: Identity, mic_checked: bool },
     Failed,
 }
 
@@ -168,7 +168,8 @@ impl Acceptor {
             return Err(AuthError::Unsupported("a client without a message integrity code"));
         }
         let peer = Identity { user: account.name, domain, identify_only: message.flags.contains(Flags::IDENTIFY) };
-        Ok(State::Established { session: Session::from_key(*session_key, flags, Role::Acceptor), peer, mic_checked })
+        let session = Box::new(Session::from_key(*session_key, flags, Role::Acceptor));
+        Ok(State::Established { session, peer, mic_checked })
     }
 
     /// The session key: the client's own where keys are exchanged, else the password's ([MS-NLMP] 3.2.5.1.2).
@@ -219,6 +220,9 @@ impl SecurityContext for Acceptor {
     }
 
     fn step(&mut self, token: &[u8]) -> Result<Step, AuthError> {
+        if self.is_established() {
+            return Err(AuthError::Misuse("a step after the handshake"));
+        }
         match std::mem::replace(&mut self.state, State::Failed) {
             State::WaitNegotiate => {
                 let sent = self.challenge(token)?;
@@ -230,7 +234,7 @@ impl SecurityContext for Acceptor {
                 self.state = self.authenticate(&sent, token)?;
                 Ok(Step::Done(None))
             }
-            State::Established { .. } | State::Failed => Err(AuthError::Misuse("a step after the handshake")),
+            State::Established { .. } | State::Failed => Err(AuthError::Misuse("a step after a failure")),
         }
     }
 

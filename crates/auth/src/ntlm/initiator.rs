@@ -52,7 +52,7 @@ pub struct Initiator {
 enum State {
     Start,
     WaitChallenge { negotiate: Vec<u8>, offered: Flags },
-    Established(Session),
+    Established(Box<Session>),
     Failed,
 }
 
@@ -179,6 +179,9 @@ impl SecurityContext for Initiator {
     }
 
     fn step(&mut self, token: &[u8]) -> Result<Step, AuthError> {
+        if self.is_established() {
+            return Err(AuthError::Misuse("a step after the handshake"));
+        }
         match std::mem::replace(&mut self.state, State::Failed) {
             State::Start if token.is_empty() => {
                 let offered = self.negotiate();
@@ -189,10 +192,10 @@ impl SecurityContext for Initiator {
             State::Start => Err(AuthError::Misuse("a token before the first step")),
             State::WaitChallenge { negotiate, offered } => {
                 let (message, session) = self.authenticate(&negotiate, offered, token)?;
-                self.state = State::Established(session);
+                self.state = State::Established(Box::new(session));
                 Ok(Step::Done(Some(message)))
             }
-            State::Established(_) | State::Failed => Err(AuthError::Misuse("a step after the handshake")),
+            State::Established(_) | State::Failed => Err(AuthError::Misuse("a step after a failure")),
         }
     }
 

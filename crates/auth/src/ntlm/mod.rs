@@ -21,3 +21,6 @@ pub use crypt::{channel_bindings, nt_hash};
 pub use flags::Flags;
 pub use initiator::{Initiator, InitiatorOptions};
 pub use session::{Role, Session};
+
+#[cfg(test)]
+mod tests;
