@@ -1,0 +1,265 @@
+//! Instances whose values are decoded when they are asked for, and the classes by which to read them.
+
+use crate::decode::{self, Budget};
+use crate::view::{ClassView, InstanceView, Slot, TableSizes, UnitView, ValueView};
+use crate::{DecodeError, DecodeOptions};
+use bytes::Bytes;
+use rwmi_cim::{Class, Decoration, Qualifiers, Value, Values};
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+/// A class and where the values of its instances lie.
+#[derive(Debug)]
+pub struct ClassLayout {
+    /// The class, without methods and without a place where it lives.
+    pub class: Arc<Class>,
+    /// Lengths of the tables of an instance.
+    pub sizes: TableSizes,
+    // INVARIANT: slots.len() == class.properties.len(), in the same order.
+    slots: Vec<LayoutSlot>,
+}
+
+/// Where a property lies.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LayoutSlot {
+    /// Its place in the tables.
+    pub(crate) slot: Slot,
+    /// Its place in the lookup table.
+    pub(crate) lookup: usize,
+}
+
+impl ClassLayout {
+    /// Decodes a class part. `part` lies in `octets`.
+    pub(crate) fn decode(octets: &Bytes, part: &ClassView<'_>, budget: &mut Budget) -> Result<Self, DecodeError> {
+        let (class, slots) = decode::class_part(octets, part, budget)?;
+        Ok(ClassLayout { class: Arc::new(class), sizes: part.table_sizes(), slots })
+    }
+
+    /// Where the values of each property lie, in the order of the class.
+    pub fn slots(&self) -> impl ExactSizeIterator<Item = Slot> + '_ {
+        self.slots.iter().map(|s| s.slot)
+    }
+}
+
+/// The values of an instance, still in the octets that they came in.
+pub struct WireValues {
+    layout: Arc<ClassLayout>,
+    octets: Bytes,
+    depth: u8,
+    options: DecodeOptions,
+}
+
+impl WireValues {
+    /// Takes an instance whose frame was checked as `view`, which lies in `octets`.
+    pub(crate) fn new(layout: Arc<ClassLayout>, octets: Bytes, view: &InstanceView<'_>, budget: &Budget) -> Result<Self, DecodeError> {
+        let values = WireValues { layout, octets, depth: budget.depth(), options: budget.options };
+        // Whoever asks for every value may get the whole heap for each property. That matters only where both are large,
+        // so only there is it worth counting what the references lead to.
+        let heap = view.heap().0.len();
+        if values.layout.slots.len().saturating_mul(heap) > SHARED_HEAP_MAX {
+            let mut budget = Budget::of(heap, budget.options);
+            for slot in &values.layout.slots {
+                if let Ok(Some(view)) = view.value(slot.slot) {
+                    budget.spend(cost(&view))?;
+                }
+            }
+        }
+        Ok(values)
+    }
+
+    fn view(&self) -> Result<InstanceView<'_>, DecodeError> {
+        InstanceView::parse(&self.octets, self.layout.sizes)
+    }
+
+    fn budget(&self) -> Budget {
+        Budget::at_depth(self.octets.len(), self.options, self.depth)
+    }
+
+    fn read(&self, property: usize) -> Result<Value, DecodeError> {
+        let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return Ok(Value::Null) };
+        let view = self.view()?;
+        let found = if self.options.from_client { client_value(&view, slot)? } else { view.value(slot)? };
+        match found {
+            Some(value) => decode::value(&self.octets, value, &mut self.budget()),
+            None => Ok(self.layout.class.properties.get(property).map_or(Value::Null, |p| p.default.clone())),
+        }
+    }
+}
+
+/// The value of a slot as clients write them; see [`DecodeOptions::from_client`].
+fn client_value<'a>(view: &InstanceView<'a>, slot: Slot) -> Result<Option<ValueView<'a>>, DecodeError> {
+    let bits = view.nd_bits(slot.order);
+    if bits & 1 != 0 {
+        return Ok(Some(ValueView::Null));
+    }
+    let len = crate::view::slot_len(slot.ty);
+    let from = slot.offset as usize;
+    let zero = view.values().get(from..from.saturating_add(len)).is_some_and(|v| v.iter().all(|b| *b == 0));
+    let reference = slot.ty.array
+        || matches!(
+            slot.ty.cim,
+            rwmi_cim::CimType::String | rwmi_cim::CimType::DateTime | rwmi_cim::CimType::Reference | rwmi_cim::CimType::Object
+        );
+    match (zero, bits) {
+        (true, 2) => Ok(None),
+        (true, _) if reference => Ok(Some(ValueView::Null)),
+        _ => view.slot(slot).map(Some),
+    }
+}
+
+/// How many octets a value takes out of its heap.
+fn cost(value: &ValueView<'_>) -> usize {
+    match value {
+        ValueView::String(t) | ValueView::DateTime(t) | ValueView::Reference(t) => t.encoded_len(),
+        ValueView::Object(block) => block.len(),
+        ValueView::Array(array) => array.len().saturating_mul(4),
+        _ => 0,
+    }
+}
+
+/// Above this product of properties and heap octets, shared references are counted.
+const SHARED_HEAP_MAX: usize = 16 << 20;
+
+impl Values for WireValues {
+    fn value(&self, property: usize) -> Result<Value, String> {
+        self.read(property).map_err(|e| e.to_string())
+    }
+
+    fn is_default(&self, property: usize) -> bool {
+        let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return false };
+        let Ok(view) = self.view() else { return false };
+        if self.options.from_client {
+            return matches!(client_value(&view, slot), Ok(None));
+        }
+        view.nd_bits(slot.order) & 2 != 0
+    }
+
+    fn qualifiers(&self) -> Result<Qualifiers, String> {
+        let read = || decode::qualifiers(&self.octets, self.view()?.qualifiers(), &mut self.budget());
+        read().map_err(|e: DecodeError| e.to_string())
+    }
+
+    fn property_qualifiers(&self) -> Result<Option<Vec<Qualifiers>>, String> {
+        let read = || {
+            let view = self.view()?;
+            let Some(sets) = view.property_qualifiers() else { return Ok(None) };
+            let (mut budget, mut by_lookup) = (self.budget(), Vec::new());
+            for set in sets {
+                by_lookup.push(decode::qualifiers(&self.octets, set?, &mut budget)?);
+            }
+            // The wire has them in the order of the lookup table.
+            Ok(Some(self.layout.slots.iter().map(|s| by_lookup.get(s.lookup).cloned().unwrap_or_default()).collect()))
+        };
+        read().map_err(|e: DecodeError| e.to_string())
+    }
+}
+
+impl fmt::Debug for WireValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WireValues").field("class", &self.layout.class.name).field("octets", &self.octets.len()).finish_non_exhaustive()
+    }
+}
+
+/// Classes that were decoded before: by the octets of their class part, and by class id for ObjectArrays. The oldest goes
+/// when there are too many or they get too large.
+#[derive(Debug)]
+pub struct ClassCache {
+    entries: usize,
+    octets_max: usize,
+    octets: usize,
+    last: Option<(Bytes, Arc<ClassLayout>)>,
+    by_octets: HashMap<Bytes, Arc<ClassLayout>>,
+    order: VecDeque<Bytes>,
+    by_id: HashMap<[u8; 16], Arc<ClassLayout>>,
+    id_order: VecDeque<[u8; 16]>,
+    decoration: Option<(Bytes, Arc<Decoration>)>,
+}
+
+impl Default for ClassCache {
+    /// At most 256 classes and 4 MiB of class parts.
+    fn default() -> Self {
+        ClassCache::bounded(256, 4 << 20)
+    }
+}
+
+impl ClassCache {
+    /// A cache of at most so many classes, whose parts are at most so many octets together.
+    pub fn bounded(entries: usize, octets: usize) -> Self {
+        ClassCache {
+            entries: entries.max(1),
+            octets_max: octets,
+            octets: 0,
+            last: None,
+            by_octets: HashMap::new(),
+            order: VecDeque::new(),
+            by_id: HashMap::new(),
+            id_order: VecDeque::new(),
+            decoration: None,
+        }
+    }
+
+    /// How many classes it holds, by octets and by id.
+    pub fn len(&self) -> (usize, usize) {
+        (self.by_octets.len(), self.by_id.len())
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.by_octets.is_empty() && self.by_id.is_empty()
+    }
+
+    /// The layout of a class part, decoded at most once while it stays here.
+    pub(crate) fn layout(&mut self, octets: &Bytes, part: &ClassView<'_>, budget: &mut Budget) -> Result<Arc<ClassLayout>, DecodeError> {
+        if let Some((known, layout)) = &self.last
+            && known.as_ref() == part.octets
+        {
+            return Ok(layout.clone());
+        }
+        if let Some(layout) = self.by_octets.get(part.octets) {
+            return Ok(layout.clone());
+        }
+        let layout = Arc::new(ClassLayout::decode(octets, part, budget)?);
+        // A copy: a slice would keep the whole packet that the class came in.
+        let key = Bytes::copy_from_slice(part.octets);
+        self.octets = self.octets.saturating_add(key.len());
+        self.by_octets.insert(key.clone(), layout.clone());
+        self.order.push_back(key.clone());
+        self.last = Some((key, layout.clone()));
+        while self.order.len() > self.entries || (self.octets > self.octets_max && self.order.len() > 1) {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.octets = self.octets.saturating_sub(oldest.len());
+            self.by_octets.remove(&oldest);
+        }
+        Ok(layout)
+    }
+
+    /// The layout that came with a class id.
+    pub(crate) fn by_id(&self, id: &[u8; 16]) -> Option<&Arc<ClassLayout>> {
+        self.by_id.get(id)
+    }
+
+    /// Remembers the layout of a class id. An id keeps the class that came with it last.
+    pub(crate) fn remember(&mut self, id: [u8; 16], layout: &Arc<ClassLayout>) {
+        if self.by_id.insert(id, layout.clone()).is_none() {
+            self.id_order.push_back(id);
+        }
+        while self.id_order.len() > self.entries {
+            let Some(oldest) = self.id_order.pop_front() else { break };
+            self.by_id.remove(&oldest);
+        }
+    }
+
+    /// The decoration of an object, shared with the one before where it is the same.
+    pub(crate) fn decoration(&mut self, view: &UnitView<'_>) -> Option<Arc<Decoration>> {
+        let octets = view.decoration.as_ref()?.octets;
+        if let Some((known, decoration)) = &self.decoration
+            && known.as_ref() == octets
+        {
+            return Some(decoration.clone());
+        }
+        let decoration = Arc::new(decode::decoration(view)?);
+        self.decoration = Some((Bytes::copy_from_slice(octets), decoration.clone()));
+        Some(decoration)
+    }
+}
