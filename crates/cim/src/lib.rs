@@ -15,6 +15,7 @@ mod value;
 mod waist;
 
 pub mod mof;
+pub mod schema;
 pub mod wql;
 
 pub use class::{Class, Decoration, Flavor, Method, Property, Qualifier, Qualifiers};

@@ -1,1 +1,0 @@
-//! MOF, the language of class definitions.
