@@ -4,12 +4,19 @@
 //! one. What Linux does not know stays NULL; what it knows has the units and words that Windows uses for it.
 //! [`RowProvider`] makes rows in any number, for tests of volume.
 
+mod account;
+mod computer;
+mod environment;
+mod firmware;
 mod identity;
 mod os;
 mod parse;
+mod process;
+mod processor;
 mod row;
 mod rows;
 mod source;
+mod time_zone;
 
 pub use rows::RowProvider;
 pub use source::Source;
@@ -54,6 +61,16 @@ impl Provider for LinuxProvider {
         let machine = &self.machine;
         match req.class.name.to_ascii_lowercase().as_str() {
             "win32_operatingsystem" => sink.indicate(os::operating_system(machine, req)).await,
+            "win32_computersystem" => sink.indicate(computer::computer_system(machine, req)).await,
+            "win32_processor" => processor::processors(machine, req, sink).await,
+            "win32_bios" => match firmware::bios(machine, req) {
+                Some(row) => sink.indicate(row).await,
+                None => Ok(()),
+            },
+            "win32_process" => process::processes(machine, req, sink).await,
+            "win32_useraccount" => account::accounts(machine, req, sink).await,
+            "win32_timezone" => sink.indicate(time_zone::time_zone(machine, req)).await,
+            "win32_environment" => environment::variables(machine, req, sink).await,
             other => {
                 tracing::warn!(class = other, "class is not of this provider");
                 Err(WbemStatus::PROVIDER_NOT_CAPABLE)

@@ -49,6 +49,32 @@ pub(crate) fn number_after_colon(text: &str, name: &str) -> Option<u64> {
     after_colon(text, name)?.split_whitespace().next()?.parse().ok()
 }
 
+/// A setting in a file of sections: smb.conf, sssd.conf, systemd's.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Setting {
+    pub(crate) section: String,
+    /// In lower case.
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+/// Settings of a file of sections, in order. Lines of another form are left out.
+pub(crate) fn ini(text: &str) -> Vec<Setting> {
+    let mut section = String::new();
+    let mut settings = Vec::new();
+    for line in text.lines().map(str::trim) {
+        if line.starts_with(['#', ';']) {
+            continue;
+        }
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = name.trim().to_owned();
+        } else if let Some((key, value)) = line.split_once('=') {
+            settings.push(Setting { section: section.clone(), key: key.trim().to_ascii_lowercase(), value: value.trim().to_owned() });
+        }
+    }
+    settings
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,5 +116,16 @@ mod tests {
         assert_eq!(number_after_colon(text, "Mem"), None);
         assert_eq!(number_after_colon(text, "Absent"), None);
         assert_eq!(after_colon(text, "vendor_id"), Some("GenuineIntel"));
+    }
+
+    #[test]
+    fn a_setting_belongs_to_the_section_above_it() {
+        let text = "a=0\n[global]\n; b=1\n  Work Group = HOME\n[x\n[domain/corp.test]\nid_provider=ad\n";
+        let settings = ini(text);
+        let seen: Vec<_> = settings.iter().map(|s| (s.section.as_str(), s.key.as_str(), s.value.as_str())).collect();
+        assert_eq!(seen, [("", "a", "0"), ("global", "work group", "HOME"), ("domain/corp.test", "id_provider", "ad")]);
+        for end in 0..text.len() {
+            ini(&text[..end]);
+        }
     }
 }
