@@ -45,14 +45,9 @@ impl DateTime {
             return Err(DateTimeError);
         }
         let n = |from: usize, to: usize| number(&t[from..to]);
-        let (year, month, day) = (n(0, 4)?, n(4, 6)?, n(6, 8)?);
-        let (hour, minute, second) = (n(8, 10)?, n(10, 12)?, n(12, 14)?);
-        if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) || hour > 23 || minute > 59 || second > 59 {
-            return Err(DateTimeError);
-        }
+        let local = unix_micros(n(0, 4)?, n(4, 6)?, n(6, 8)?, n(8, 10)?, n(10, 12)?, n(12, 14)?).ok_or(DateTimeError)?;
         let offset = n(22, 25)? * if t[21] == b'-' { -1 } else { 1 };
-        let seconds = days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second - offset * 60;
-        Ok(Timestamp { unix_micros: seconds * 1_000_000 + n(15, 21)?, offset_minutes: offset as i16 })
+        Ok(Timestamp { unix_micros: local + n(15, 21)? - offset * 60_000_000, offset_minutes: offset as i16 })
     }
 
     /// The interval; an error for a point in time and for what is no `datetime`.
@@ -102,6 +97,14 @@ impl fmt::Display for DateTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Microseconds from 1970-01-01 to a second of the calendar, without regard to offsets; `None` where there is no such second.
+/// Years are those of four digits.
+pub(crate) fn unix_micros(year: i64, month: i64, day: i64, hour: i64, minute: i64, second: i64) -> Option<i64> {
+    let date = (0..=9999).contains(&year) && (1..=12).contains(&month) && day >= 1 && day <= days_in_month(year, month);
+    let time = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
+    (date && time).then(|| (days_from_civil(year, month, day) * 86_400 + hour * 3_600 + minute * 60 + second) * 1_000_000)
 }
 
 fn number(digits: &[u8]) -> Result<i64, DateTimeError> {

@@ -11,6 +11,7 @@ mod name;
 mod object;
 mod path;
 mod status;
+mod system;
 mod value;
 mod waist;
 
@@ -25,5 +26,6 @@ pub use name::{name_cmp, names_equal};
 pub use object::{Entity, FromCim, Instance, Object, ObjectError, Values};
 pub use path::{ObjectPath, PathError, PathKeys};
 pub use status::WbemStatus;
+pub use system::{SystemProperty, system_property};
 pub use value::{CimType, Type, Value};
 pub use waist::{BoxFuture, DynProvider, Enumerate, Management, Operation, Provider, ProviderResult, RequestContext, Sink, SinkReceiver};

@@ -1,1 +1,0 @@
-//! WQL, the query language of WMI.
