@@ -62,7 +62,9 @@ pub enum AccountsError {
         len: usize,
     },
     /// Not a name that NTLM can carry.
-    #[error("{0:?} is not an account name: expected 1 to 104 characters, none of them a control character or one of \" / \\ [ ] : ; | = , + * ? < > @")]
+    #[error(
+        "{0:?} is not an account name: expected 1 to 104 characters, none of them a control character or one of \" / \\ [ ] : ; | = , + * ? < > @"
+    )]
     Name(String),
     /// There is no such account.
     #[error("there is no account {0:?}")]
@@ -217,10 +219,11 @@ impl Accounts {
             return Ok(accounts.clone());
         }
         let mut sealed = Vec::new();
-        Read::by_ref(&mut file)
-            .take(FILE_LEN_MAX)
-            .read_to_end(&mut sealed)
-            .map_err(|source| AccountsError::Io { what: "cannot read", path: path.clone(), source })?;
+        Read::by_ref(&mut file).take(FILE_LEN_MAX).read_to_end(&mut sealed).map_err(|source| AccountsError::Io {
+            what: "cannot read",
+            path: path.clone(),
+            source,
+        })?;
         let key = self.read_key()?.ok_or_else(|| AccountsError::Sealed { path: path.clone() })?;
         let accounts = Arc::new(open(&sealed, &key).ok_or(AccountsError::Sealed { path })?);
         *seen = Some((stamp, accounts.clone()));
@@ -239,8 +242,7 @@ impl Accounts {
         private_file.mode(0o600).write(true).create(true);
         let lock = private_file.clone().truncate(false).open(&lock_path).map_err(io("cannot open", &lock_path))?;
         flock(&lock, FlockOperation::LockExclusive).map_err(|e| io("cannot lock", &lock_path)(e.into()))?;
-        let mut accounts: Vec<Account> =
-            self.current()?.iter().map(|a| Account { info: a.info.clone(), hash: a.hash.clone() }).collect();
+        let mut accounts: Vec<Account> = self.current()?.iter().map(|a| Account { info: a.info.clone(), hash: a.hash.clone() }).collect();
         let done = change(&mut accounts)?;
         let key = match self.read_key()? {
             Some(key) => key,

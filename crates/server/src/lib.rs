@@ -1,7 +1,12 @@
 //! A WMI service: broker, repository, access control, DCOM adapter.
 
+pub mod access;
 pub mod accounts;
+mod broker;
 pub mod config;
+mod cursor;
+pub mod store;
 
 pub use accounts::{AccountInfo, Accounts, AccountsError};
+pub use broker::{Broker, Failure, Options};
 pub use config::{Config, ConfigError};

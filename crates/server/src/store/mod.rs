@@ -164,7 +164,11 @@ fn write_shipped(database: &Database, namespaces: &[Namespace], stamp: &[u8]) ->
                 let record = [&[SHIPPED], &*codec::encode_class(class)].concat();
                 classes.insert((folded.as_str(), fold(&class.name).as_str()), record.as_slice())?;
             }
-            let mut number = instances.range((folded.as_str(), 0)..=(folded.as_str(), u64::MAX))?.last().transpose()?.map_or(0, |(k, _)| k.value().1 + 1);
+            let mut number = instances
+                .range((folded.as_str(), 0)..=(folded.as_str(), u64::MAX))?
+                .last()
+                .transpose()?
+                .map_or(0, |(k, _)| k.value().1 + 1);
             for instance in namespace.all_instances() {
                 let record = [&[SHIPPED], &*codec::encode_instance(instance)].concat();
                 instances.insert((folded.as_str(), number), record.as_slice())?;
@@ -199,9 +203,10 @@ fn read_tree(database: &Database) -> Result<Tree, String> {
         let mut stored = Vec::new();
         for entry in instances.range((folded, 0)..=(folded, u64::MAX)).map_err(|e| text(e.into()))? {
             let (key, record) = entry.map_err(|e| text(e.into()))?;
-            let instance = record.value().split_first().map_or(Err(codec::Damaged(0)), |(_, record)| {
-                codec::decode_instance(record, |class| by_name.get(&fold(class)).cloned())
-            });
+            let instance = record
+                .value()
+                .split_first()
+                .map_or(Err(codec::Damaged(0)), |(_, record)| codec::decode_instance(record, |class| by_name.get(&fold(class)).cloned()));
             stored.push(instance.map_err(|e| format!("instance {} in {}: {e}", key.value().1, name.value()))?);
         }
         namespaces.push(Namespace::new(name.value(), linked.all().cloned(), stored));

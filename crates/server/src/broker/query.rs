@@ -1,0 +1,75 @@
+//! Data queries and schema queries: bound to each class once, filtered here whatever the provider did, trimmed last.
+
+use super::pump::Sieve;
+use super::{Failure, Running, Wanted};
+use rwmi_cim::wql::{self, ProjectOptions, Query, QueryError, Select};
+use rwmi_cim::{Class, Object, WbemStatus};
+use std::sync::Arc;
+
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Failure {
+        Failure::new(error.status, error.to_string())
+    }
+}
+
+impl Running<'_> {
+    pub(super) async fn query(self, text: &str) -> Result<(), Failure> {
+        match wql::parse(text)? {
+            Query::Select(select) if self.options.prototype => self.prototype(&select).await,
+            Query::Select(select) => self.select(&select).await,
+            Query::Schema(schema) => self.schema(|class| schema.matches(class)).await,
+            Query::Associators(_) | Query::References(_) => {
+                Err(Failure::new(WbemStatus::NOT_SUPPORTED, "this server does not follow associations"))
+            }
+            Query::Event(_) => Err(Failure::new(WbemStatus::INVALID_QUERY, "an event query is no data query")),
+            _ => Err(WbemStatus::NOT_SUPPORTED.into()),
+        }
+    }
+
+    async fn select(mut self, select: &Select) -> Result<(), Failure> {
+        let base = self.class(&select.class.text)?;
+        // A mistake is told even where no class below has instances.
+        select.bind(base)?;
+        let options = ProjectOptions { ensure_locatable: self.options.ensure_locatable };
+        select.project(base, options)?;
+        let mut first_failure = None;
+        for class in self.family(base, true) {
+            if class.is_abstract() {
+                continue;
+            }
+            let (bound, projection) = (select.bind(class)?, select.project(class, options)?);
+            if bound.never_matches() {
+                continue;
+            }
+            let wanted = Wanted { properties: select.wanted(class), equal: bound.equalities() };
+            let user = &self.cx.user;
+            let sieve: Sieve<'_> = Box::new(move |object: Object| match bound.matches(&object) {
+                Ok(true) => Ok(Some(projection.apply(&object))),
+                Ok(false) => Ok(None),
+                Err(error) => {
+                    // A row that cannot be looked at does not lose the others.
+                    tracing::warn!(%user, %error, "a row was left out");
+                    Ok(None)
+                }
+            });
+            self.instances(class, &wanted, sieve, &mut first_failure).await?;
+        }
+        first_failure.map_or(Ok(()), Err)
+    }
+
+    async fn prototype(mut self, select: &Select) -> Result<(), Failure> {
+        let class = self.class(&select.class.text)?;
+        select.bind(class)?;
+        let shape: Arc<Class> = select.prototype(class)?.class;
+        self.deliver_class(&shape).await
+    }
+
+    async fn schema(mut self, matches: impl Fn(&Class) -> bool + Send) -> Result<(), Failure> {
+        for class in self.namespace.descendants("", self.options.amended).into_iter().flatten() {
+            if matches(class) {
+                self.deliver_class(class).await?;
+            }
+        }
+        Ok(())
+    }
+}

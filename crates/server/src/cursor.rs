@@ -1,0 +1,368 @@
+//! Results on their way to a client that comes for them: a producer runs ahead, cursors take.
+//!
+//! A forward-only feed lets go of what was taken, and its producer waits when it is far enough ahead. A rewindable feed
+//! keeps everything for [`Cursor::reset`], up to a limit. A failure comes out after the rows that preceded it, once.
+
+use crate::broker::Failure;
+use rwmi_cim::{Entity, Sink, Value, WbemStatus};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
+
+/// Rows that a producer may be ahead of a forward-only reader.
+const AHEAD_MAX: usize = 512;
+
+/// What a taking gave.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Taken {
+    pub(crate) rows: Vec<Entity>,
+    pub(crate) end: End,
+}
+
+/// Why no more rows came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    /// As many as asked for.
+    Enough,
+    /// There are no more.
+    Exhausted,
+    /// The time ran out; or a failure follows, which the next taking gives.
+    More,
+    /// The operation failed; no rows came with it.
+    Failed(Failure),
+}
+
+/// One reader's place in a feed.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    feed: Arc<Feed>,
+    place: usize,
+    /// Whether this reader has been told of the failure.
+    told: bool,
+}
+
+#[derive(Debug)]
+struct Feed {
+    state: Mutex<State>,
+    /// Rows came, or the end.
+    arrived: Notify,
+    /// Rows were taken.
+    taken: Notify,
+    rewindable: bool,
+    producer: AbortHandle,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rows: VecDeque<Entity>,
+    /// How many rows were let go before those that are there.
+    gone: usize,
+    weight: usize,
+    done: Option<Result<(), Failure>>,
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        self.producer.abort();
+    }
+}
+
+impl Cursor {
+    /// Starts an operation, which writes to a sink. `weight_max` limits what a rewindable feed keeps, in octets.
+    pub(crate) fn start<F>(rewindable: bool, weight_max: usize, operation: impl FnOnce(Sink) -> F) -> Cursor
+    where
+        F: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        let (sink, rows) = Sink::bounded(64);
+        let running = operation(sink);
+        let (give, got) = tokio::sync::oneshot::channel::<std::sync::Weak<Feed>>();
+        let task = tokio::spawn(async move {
+            let Ok(feed) = got.await else { return };
+            let filling = async {
+                while let Ok(row) = rows.recv().await {
+                    let Some(feed) = feed.upgrade() else { return Ok(()) };
+                    feed.push(row, weight_max)?;
+                    while let Ok(row) = rows.try_recv() {
+                        feed.push(row, weight_max)?;
+                    }
+                    feed.arrived.notify_waiters();
+                    feed.wait_for_readers().await;
+                }
+                Ok(())
+            };
+            let mut filling = std::pin::pin!(filling);
+            let mut running = std::pin::pin!(running);
+            let mut finished = None;
+            let result = loop {
+                tokio::select! {
+                    biased;
+                    filled = &mut filling => break filled.and(finished.unwrap_or(Ok(()))),
+                    // The sink is dropped with the operation; what is in it is still taken.
+                    done = &mut running, if finished.is_none() => finished = Some(done),
+                }
+            };
+            if let Some(feed) = feed.upgrade() {
+                feed.lock().done = Some(result);
+                feed.arrived.notify_waiters();
+            }
+        });
+        let feed = Arc::new(Feed {
+            state: Mutex::default(),
+            arrived: Notify::new(),
+            taken: Notify::new(),
+            rewindable,
+            producer: task.abort_handle(),
+        });
+        // The producer knows its feed weakly: a feed without readers ends it.
+        let _ = give.send(Arc::downgrade(&feed));
+        Cursor { feed, place: 0, told: false }
+    }
+
+    /// Waits until everything is there, or a forward-only feed is as far ahead as it goes; gives the failure if there is one
+    /// and no row precedes it.
+    pub(crate) async fn complete(&mut self) -> Result<(), Failure> {
+        loop {
+            let arrived = self.feed.arrived.notified();
+            {
+                let state = self.feed.lock();
+                match &state.done {
+                    Some(Ok(())) => return Ok(()),
+                    Some(Err(failure)) if self.feed.rewindable || state.rows.is_empty() => return Err(failure.clone()),
+                    Some(Err(_)) => return Ok(()),
+                    None if !self.feed.rewindable && state.rows.len() >= AHEAD_MAX => return Ok(()),
+                    None => {}
+                }
+            }
+            arrived.await;
+        }
+    }
+
+    /// Takes up to `count` rows, waiting for them until a time.
+    pub(crate) async fn take(&mut self, count: usize, wait: Duration) -> Taken {
+        let deadline = Instant::now() + wait;
+        let mut rows = Vec::new();
+        loop {
+            let feed = self.feed.clone();
+            // Made before looking, so that a row that comes in between is noticed.
+            let mut arrived = std::pin::pin!(feed.arrived.notified());
+            arrived.as_mut().enable();
+            if let Some(end) = self.take_now(count, &mut rows) {
+                return Taken { rows, end };
+            }
+            if timeout_at(deadline, arrived).await.is_err() {
+                return Taken { rows, end: End::More };
+            }
+        }
+    }
+
+    fn take_now(&mut self, count: usize, rows: &mut Vec<Entity>) -> Option<End> {
+        let mut state = self.feed.lock();
+        let there = (state.gone + state.rows.len()).saturating_sub(self.place);
+        let wanted = (count - rows.len()).min(there);
+        if self.feed.rewindable {
+            rows.extend(state.rows.iter().skip(self.place).take(wanted).cloned());
+        } else {
+            rows.extend(state.rows.drain(..wanted));
+            state.gone += wanted;
+            self.feed.taken.notify_waiters();
+        }
+        self.place += wanted;
+        if rows.len() == count {
+            return Some(End::Enough);
+        }
+        match &state.done {
+            None => None,
+            Some(Ok(())) => Some(End::Exhausted),
+            Some(Err(_)) if self.told => Some(End::Exhausted),
+            Some(Err(_)) if !rows.is_empty() => Some(End::More),
+            Some(Err(failure)) => {
+                self.told = true;
+                Some(End::Failed(failure.clone()))
+            }
+        }
+    }
+
+    /// Puts rows back that were taken and did not fit; they come first again.
+    pub(crate) fn put_back(&mut self, rows: Vec<Entity>) {
+        let mut state = self.feed.lock();
+        self.place -= rows.len();
+        if !self.feed.rewindable {
+            state.gone -= rows.len();
+            rows.into_iter().rev().for_each(|row| state.rows.push_front(row));
+        }
+    }
+
+    /// Goes back to the first row; `false` where that is not possible.
+    pub(crate) fn reset(&mut self) -> bool {
+        if self.feed.rewindable {
+            self.place = 0;
+            self.told = false;
+        }
+        self.feed.rewindable
+    }
+
+    /// Another reader at the same place; `None` where that is not possible.
+    pub(crate) fn fork(&self) -> Option<Cursor> {
+        self.feed.rewindable.then(|| Cursor { feed: self.feed.clone(), place: self.place, told: self.told })
+    }
+}
+
+impl Feed {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn push(&self, row: Entity, weight_max: usize) -> Result<(), Failure> {
+        let mut state = self.lock();
+        if self.rewindable {
+            state.weight += weight(&row);
+            if state.weight > weight_max {
+                let limit = weight_max >> 20;
+                return Err(Failure::new(
+                    WbemStatus::OUT_OF_MEMORY,
+                    format!("the result is larger than {limit} MiB: ask with WBEM_FLAG_FORWARD_ONLY"),
+                ));
+            }
+        }
+        state.rows.push_back(row);
+        Ok(())
+    }
+
+    async fn wait_for_readers(&self) {
+        while !self.rewindable {
+            let mut taken = std::pin::pin!(self.taken.notified());
+            taken.as_mut().enable();
+            if self.lock().rows.len() < AHEAD_MAX {
+                return;
+            }
+            taken.await;
+        }
+    }
+}
+
+/// About how many octets a row keeps.
+fn weight(row: &Entity) -> usize {
+    fn of(value: &Value) -> usize {
+        size_of::<Value>()
+            + match value {
+                Value::Array(items) => items.iter().map(of).sum(),
+                Value::Object(entity) => weight(entity),
+                v => v.as_str().map_or(0, str::len),
+            }
+    }
+    match row {
+        Entity::Class(_) => 4096,
+        Entity::Instance(object) => 64 + object.iter().map(|(_, v)| v.as_ref().map_or(0, of)).sum::<usize>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rwmi_cim::{CimType, Class, Instance, Object, Property};
+
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn row(class: &Arc<Class>, n: u32) -> Object {
+        let mut instance = Instance::new(class.clone());
+        instance.set("N", n).unwrap();
+        instance.into()
+    }
+
+    fn feed(rewindable: bool, count: u32, failure: Option<WbemStatus>) -> Cursor {
+        let class = Arc::new(Class { name: "C".into(), properties: vec![Property::new("N", CimType::Uint32)], ..Class::default() });
+        Cursor::start(rewindable, 1 << 20, |sink| async move {
+            for n in 0..count {
+                sink.indicate(row(&class, n)).await?;
+            }
+            failure.map_or(Ok(()), |f| Err(f.into()))
+        })
+    }
+
+    fn numbers(taken: &Taken) -> Vec<u32> {
+        taken.rows.iter().map(|r| r.as_instance().unwrap().get("N").unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn rows_come_in_order_and_then_the_end() {
+        for rewindable in [true, false] {
+            let mut c = feed(rewindable, 5, None);
+            let t = c.take(2, LONG).await;
+            assert_eq!((numbers(&t), t.end), (vec![0, 1], End::Enough));
+            let t = c.take(9, LONG).await;
+            assert_eq!((numbers(&t), t.end), (vec![2, 3, 4], End::Exhausted));
+            assert_eq!(c.take(1, LONG).await, Taken { rows: vec![], end: End::Exhausted });
+            assert_eq!(c.reset(), rewindable);
+            assert_eq!(numbers(&c.take(1, LONG).await), if rewindable { vec![0] } else { vec![] });
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_comes_after_what_preceded_it_and_once() {
+        for rewindable in [true, false] {
+            let mut c = feed(rewindable, 3, Some(WbemStatus::PROVIDER_FAILURE));
+            let t = c.take(10, LONG).await;
+            assert_eq!((numbers(&t), t.end), (vec![0, 1, 2], End::More));
+            assert_eq!(c.take(10, LONG).await.end, End::Failed(WbemStatus::PROVIDER_FAILURE.into()));
+            assert_eq!(c.take(10, LONG).await.end, End::Exhausted);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_producer_waits_for_a_slow_reader() {
+        let mut c = feed(false, 100_000, None);
+        c.complete().await.unwrap();
+        tokio::task::yield_now().await;
+        assert!(c.feed.lock().rows.len() <= AHEAD_MAX + 64);
+        let mut seen = 0;
+        loop {
+            let t = c.take(1000, LONG).await;
+            seen += t.rows.len();
+            if t.end == End::Exhausted {
+                break;
+            }
+        }
+        assert_eq!(seen, 100_000);
+    }
+
+    #[tokio::test]
+    async fn a_rewindable_feed_has_a_limit() {
+        let mut c = feed(true, 1_000_000, None);
+        assert_eq!(c.complete().await.unwrap_err().status, WbemStatus::OUT_OF_MEMORY);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_does_not_wait_gets_what_is_there() {
+        let mut c = Cursor::start(false, 0, |sink| async move {
+            let _sink = sink;
+            std::future::pending().await
+        });
+        assert_eq!(c.take(1, Duration::ZERO).await, Taken { rows: vec![], end: End::More });
+        let task = c.feed.producer.clone();
+        drop(c);
+        while !task.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_did_not_fit_comes_first_again_and_a_fork_goes_its_own_way() {
+        for rewindable in [true, false] {
+            let mut c = feed(rewindable, 4, None);
+            let mut t = c.take(3, LONG).await;
+            c.put_back(t.rows.split_off(1));
+            assert_eq!(numbers(&c.take(2, LONG).await), [1, 2]);
+            match c.fork() {
+                Some(mut fork) => {
+                    assert_eq!(numbers(&fork.take(1, LONG).await), [3]);
+                    assert_eq!(numbers(&c.take(1, LONG).await), [3]);
+                }
+                None => assert!(!rewindable),
+            }
+        }
+    }
+}
