@@ -35,12 +35,23 @@ impl Diag {
 
     /// The line of the source with a caret below the place, the message and the advice.
     ///
-    /// Control characters of the source are shown as spaces, so that no escape code reaches a terminal.
+    /// Control characters of the source are shown as spaces, so that no escape code reaches a terminal. Of a line longer
+    /// than a terminal is wide only the part around the place is shown.
     pub fn render(&self, source: &str) -> String {
         let (line_no, column) = self.position(source);
-        let line: String = source.lines().nth(line_no - 1).unwrap_or("").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line = source.lines().nth(line_no - 1).unwrap_or("");
         let width = source.get(self.span.clone()).map_or(1, |s| s.lines().next().map_or(1, |l| l.chars().count())).max(1);
-        let mut out = format!("{line}\n{}{} {}", " ".repeat(column - 1), "^".repeat(width), self.message);
+        let shown = |c: char| if c.is_control() { ' ' } else { c };
+        let (mut text, mut before, mut width) = (line.chars().map(shown).collect::<String>(), column - 1, width);
+        if text.chars().count() > LINE_LEN_MAX {
+            let skipped = before.saturating_sub(LINE_LEN_MAX / 2);
+            let rest = text.chars().count() - skipped;
+            let part: String = text.chars().skip(skipped).take(LINE_LEN_MAX).collect();
+            text = format!("{}{part}{}", if skipped > 0 { "…" } else { "" }, if rest > LINE_LEN_MAX { "…" } else { "" });
+            before = before - skipped + usize::from(skipped > 0);
+            width = width.min(LINE_LEN_MAX - (before - usize::from(skipped > 0)).min(LINE_LEN_MAX - 1));
+        }
+        let mut out = format!("{text}\n{}{} {}", " ".repeat(before), "^".repeat(width), self.message);
         if let Some(help) = &self.help {
             out.push_str("\nhelp: ");
             out.push_str(help);
@@ -48,6 +59,9 @@ impl Diag {
         out
     }
 }
+
+/// Longest part of a line that is shown, in characters.
+const LINE_LEN_MAX: usize = 120;
 
 #[cfg(test)]
 mod tests {
@@ -59,5 +73,18 @@ mod tests {
         assert_eq!(d.render("SELECT * FORM x"), "SELECT * FORM x\n         ^^^^ expected FROM\nhelp: did you mean FROM?");
         assert_eq!(Diag::new(3..3, "x").position("a\nbc"), (2, 2));
         assert_eq!(Diag::new(90..99, "end").render("ab"), "ab\n  ^ end");
+    }
+
+    #[test]
+    fn of_a_long_line_the_part_around_the_place_is_shown() {
+        let source = format!("{}FORM{}", "a".repeat(500), "b".repeat(500));
+        let d = Diag::new(500..504, "expected FROM");
+        let shown = d.render(&source);
+        let (line, caret) = shown.split_once('\n').unwrap();
+        assert_eq!((line.chars().count(), line.chars().next(), line.chars().last()), (122, Some('…'), Some('…')));
+        let at = caret.find('^').unwrap();
+        assert_eq!(line.chars().skip(at).take(4).collect::<String>(), "FORM");
+        assert_eq!(Diag::new(0..1000, "x").render(&source).lines().nth(1).unwrap().len(), 122);
+        assert!(Diag::new(1004..1004, "end").render(&source).ends_with("^ end"));
     }
 }

@@ -99,9 +99,16 @@ impl ObjectPath {
 fn same_key(a: &Value, b: &Value) -> bool {
     match (a.as_integer(), b.as_integer(), a.as_str(), b.as_str()) {
         (Some(a), Some(b), ..) => a == b,
-        (.., Some(a), Some(b)) => names_equal(a, b),
+        (.., Some(a), Some(b)) => names_equal(a, b) || same_reference(a, b),
         _ => a == b,
     }
+}
+
+/// Whether both texts are full paths of one object: the keys of associations are. Quotes within quotes double their
+/// backslashes, so that no more than some dozen paths nest in the longest.
+fn same_reference(a: &str, b: &str) -> bool {
+    let path = |text: &str| if text.starts_with(r"\\") || text.starts_with("//") { text.parse::<ObjectPath>().ok() } else { None };
+    path(a).zip(path(b)).is_some_and(|(a, b)| a.same_object(&b))
 }
 
 impl fmt::Display for ObjectPath {
@@ -368,5 +375,7 @@ mod tests {
         assert!(same(r#"\\.\root\cimv2:C.K="a""#, "C='A'"));
         assert!(!same("C.K=1", "C.K=2"));
         assert!(!same("C", "C=@"));
+        assert!(same(r#"A.R="\\\\L\\root\\x:C.K=\"v\",M=1""#, r#"a.r="//l/ROOT/x:c.m=0x1,k='V'""#));
+        assert!(!same(r#"A.R="\\\\L\\root:C.K=1""#, r#"A.R="\\\\L\\root:C.K=2""#));
     }
 }

@@ -29,6 +29,8 @@ mod print;
 mod project;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 pub use ast::{

@@ -4,7 +4,7 @@ use super::*;
 use crate::{CimType, Class, DateTime, Entity, Flavor, Instance, Object, Property, Qualifier, Value};
 use std::sync::Arc;
 
-fn disk_class() -> Arc<Class> {
+pub(super) fn disk_class() -> Arc<Class> {
     let property = |name: &str, ty: CimType| Property::new(name, ty);
     let mut key = property("DeviceID", CimType::String);
     key.qualifiers.set(Qualifier::flag("key", Flavor::TO_INSTANCE));
@@ -50,7 +50,7 @@ fn inner() -> Entity {
     i.into()
 }
 
-fn disk() -> Object {
+pub(super) fn disk() -> Object {
     let mut i = Instance::new(disk_class());
     let mut set = |name: &str, value: Value| i.set(name, value).unwrap();
     set("Name", "c:".into());
