@@ -5,8 +5,10 @@ pub mod accounts;
 mod broker;
 pub mod config;
 mod cursor;
+mod shipped;
 pub mod store;
 
 pub use accounts::{AccountInfo, Accounts, AccountsError};
 pub use broker::{Broker, Failure, Options};
 pub use config::{Config, ConfigError};
+pub use shipped::Schema;
