@@ -6,9 +6,11 @@
 
 mod account;
 mod computer;
+mod disk;
 mod environment;
 mod firmware;
 mod identity;
+mod network;
 mod os;
 mod parse;
 mod process;
@@ -68,6 +70,9 @@ impl Provider for LinuxProvider {
                 None => Ok(()),
             },
             "win32_process" => process::processes(machine, req, sink).await,
+            "win32_logicaldisk" => disk::logical_disks(machine, req, sink).await,
+            "win32_diskdrive" => disk::disk_drives(machine, req, sink).await,
+            "win32_networkadapterconfiguration" => network::configurations(machine, req, sink).await,
             "win32_useraccount" => account::accounts(machine, req, sink).await,
             "win32_timezone" => sink.indicate(time_zone::time_zone(machine, req)).await,
             "win32_environment" => environment::variables(machine, req, sink).await,

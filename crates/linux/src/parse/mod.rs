@@ -4,7 +4,9 @@
 pub(crate) mod accounts;
 pub(crate) mod cpu;
 pub(crate) mod fields;
+pub(crate) mod lease;
 pub(crate) mod mounts;
+pub(crate) mod net;
 pub(crate) mod process;
 pub(crate) mod smbios;
 pub(crate) mod tz;
