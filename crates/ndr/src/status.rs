@@ -90,6 +90,7 @@ code_space! {
         RPC_S_SEC_PKG_ERROR = 0x0000_0721, "the security package failed";
         RPC_S_UNKNOWN_IF = 0x0000_06b5, "the interface is unknown";
         RPC_S_SERVER_TOO_BUSY = 0x0000_06bb, "the server is too busy";
+        RPC_S_UNKNOWN_AUTHN_SERVICE = 0x0000_06d3, "the authentication service is unknown";
         RPC_S_PROTOCOL_ERROR = 0x0000_06c0, "protocol error";
         RPC_S_CALL_FAILED = 0x0000_06be, "the call failed";
         RPC_S_CALL_CANCELLED = 0x0000_071a, "the call was cancelled";

@@ -1,27 +1,53 @@
 //! Interfaces, declared once for both ends.
 
+use crate::pdu::{BindRejection, ContextResult};
 use bytes::Bytes;
-use rwmi_auth::{AuthLevel, Identity};
+use rwmi_auth::{AuthError, AuthLevel, Identity};
 use rwmi_ndr::{self as ndr, Decode, Encode, FaultStatus, Guid, Limits, Reader, Writer};
-use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 /// The identity of an interface, as it is negotiated in a presentation context.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SyntaxId {
+    /// Its UUID.
     pub uuid: Guid,
+    /// Major version.
     pub major: u16,
+    /// Minor version.
     pub minor: u16,
 }
 
+impl SyntaxId {
+    /// Whether a server of this interface can serve a client that asks for `asked`: same interface and major version, no
+    /// newer minor version ([C706] 6.1.2).
+    pub fn serves(&self, asked: &SyntaxId) -> bool {
+        self.uuid == asked.uuid && self.major == asked.major && asked.minor <= self.minor
+    }
+}
+
+impl fmt::Display for SyntaxId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} v{}.{}", self.uuid, self.major, self.minor)
+    }
+}
+
+/// An interface, declared by [`interface!`](crate::interface).
 pub trait Interface: 'static {
+    /// Its name in the specification.
     const NAME: &'static str;
+    /// Its identity on the wire.
     const SYNTAX: SyntaxId;
 }
+
 /// One method of an interface: the request is the type, the reply is `Self::Reply`.
 pub trait Method: Encode + Decode + Send {
+    /// The interface it belongs to.
     type Interface: Interface;
+    /// What it gives back.
     type Reply: Encode + Decode + Send;
+    /// Its number on the wire.
     const OPNUM: u16;
+    /// Interface and method, for people.
     const NAME: &'static str;
 }
 
@@ -29,24 +55,92 @@ pub trait Method: Encode + Decode + Send {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
+    /// The server answered with a fault.
     #[error("fault {0}")]
     Fault(FaultStatus),
+    /// The connection is gone, at once or under the call.
     #[error("connection closed")]
     Closed,
+    /// The request was sent and nothing came.
     #[error("no answer in {0:?}")]
-    TimedOut(std::time::Duration),
+    TimedOut(Duration),
+    /// The server was reached, and did not finish bind and authentication.
+    #[error("no answer to bind or authentication in {0:?}")]
+    HandshakeTimedOut(Duration),
+    /// The host's name has no address.
+    #[error("{host} has no address: {why}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        why: String,
+    },
+    /// The server was not reached.
+    #[error("cannot connect to {at}: {why}")]
+    Connect {
+        /// Host and port.
+        at: String,
+        /// What went wrong.
+        why: ConnectFailure,
+    },
+    /// The server refused the connection by a bind_nak.
+    #[error("bind refused: {0}")]
+    BindRefused(BindRejection),
+    /// The server refused the interface.
+    #[error("interface {interface}: {result}")]
+    Rejected {
+        /// The interface.
+        interface: SyntaxId,
+        /// How it was refused.
+        result: ContextResult,
+    },
+    /// This end could not authenticate the server, or a signature did not match.
+    #[error("authentication failed: {0}")]
+    Auth(AuthError),
+    /// The server refused the authentication by a fault.
+    #[error("authentication refused: fault {0}")]
+    AuthRefused(FaultStatus),
+    /// The server said something that cannot be.
+    #[error("{0}")]
+    Protocol(String),
 }
+
+/// Why a server was not reached.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// Nobody listens on the port, or a firewall says so.
+    #[error("connection refused")]
+    Refused,
+    /// No way to the host or its network.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// No answer at all.
+    #[error("no answer in {0:?}")]
+    TimedOut(Duration),
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Why a call of a method gave nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
+    /// The channel did not bring a reply.
     #[error("{method}: {source}")]
     Channel {
+        /// Interface and method.
         method: &'static str,
+        /// Why not.
         #[source]
         source: ChannelError,
     },
+    /// The reply could not be read.
     #[error("{method}: {source}")]
     Decode {
+        /// Interface and method.
         method: &'static str,
+        /// Why not.
         #[source]
         source: ndr::DecodeError,
     },
@@ -54,6 +148,7 @@ pub enum CallError {
 
 /// What carries a call: implemented by the tokio driver, by replayed transcripts and by an in-process server.
 pub trait Channel: Send + Sync {
+    /// Makes one call, and gives the stub of its response.
     fn call_raw(
         &self,
         iface: SyntaxId,
@@ -62,6 +157,8 @@ pub trait Channel: Send + Sync {
         stub: Bytes,
     ) -> impl Future<Output = Result<Bytes, ChannelError>> + Send;
 }
+
+/// Calls a method of a plain RPC interface. ORPC calls go through the layer above, which adds its headers.
 pub async fn call<C: Channel, M: Method>(ch: &C, object: Option<Guid>, m: &M) -> Result<M::Reply, CallError> {
     let mut w = Writer::default();
     m.encode(&mut w);
@@ -168,7 +265,7 @@ mod tests {
 
     crate::interface! {
         /// [MS-DCOM] 3.1.2.5.1 IObjectExporter.
-        pub interface IObjectExporter = rwmi_ndr::guid!("99fcfec4-5260-101b-bbcb-00aa0021347a"), version 0;
+        interface IObjectExporter = rwmi_ndr::guid!("99fcfec4-5260-101b-bbcb-00aa0021347a"), version 0;
         serve ObjectExporterServer;
         /// [MS-DCOM] 3.1.2.5.1.2.
         1 simple_ping = SimplePing { set_id: u64 } -> SimplePingReply { status: u32 }

@@ -1,0 +1,5 @@
+//! Client against server, in memory.
+
+mod conversations;
+mod pair;
+pub(crate) mod toy;
