@@ -150,7 +150,7 @@ mod tests {
         check(
             Format::Table,
             Columns { names: Some(vec!["Size".into()]), with_host: false },
-            "Size                  Name            Tags    When\n18446744073709551615  a\u{fffd}[31m,\"b\" c  {x, y}  2024-02-29 23:59:59 +01:00\n\n",
+            "Size                  Name          Tags    When\n18446744073709551615  a\u{fffd}[31m,\"b\" c  {x, y}  2024-02-29 23:59:59 +01:00\n\n",
         );
     }
 
