@@ -64,6 +64,8 @@ impl AcceptorOptions {
 pub struct Acceptor {
     accounts: Arc<dyn Accounts>,
     options: AcceptorOptions,
+    /// The CHALLENGE to send, in a replay.
+    recorded: Option<Vec<u8>>,
     state: State,
 }
 
@@ -85,7 +87,13 @@ struct Sent {
 impl Acceptor {
     /// A context for one client.
     pub fn new(accounts: Arc<dyn Accounts>, options: AcceptorOptions) -> Self {
-        Acceptor { accounts, options, state: State::WaitNegotiate }
+        Acceptor { accounts, options, recorded: None, state: State::WaitNegotiate }
+    }
+
+    /// A context that answers with this CHALLENGE instead of one of its own: for recorded conversations. Everything else is
+    /// checked as ever, so the client's tokens must be the recorded ones too.
+    pub fn replaying(accounts: Arc<dyn Accounts>, options: AcceptorOptions, challenge: Vec<u8>) -> Self {
+        Acceptor { recorded: Some(challenge), ..Self::new(accounts, options) }
     }
 
     /// The session, once established.
@@ -111,6 +119,10 @@ impl Acceptor {
     fn challenge(&self, token: &[u8]) -> Result<Sent, AuthError> {
         let offered = Negotiate::decode(token)?.flags;
         demand(offered)?;
+        if let Some(challenge) = &self.recorded {
+            let Challenge { challenge: nonce, flags: granted, .. } = Challenge::decode(challenge)?;
+            return Ok(Sent { negotiate: token.to_vec(), challenge: challenge.clone(), nonce, granted });
+        }
         let echoed = Flags::SIGN | Flags::SEAL | Flags::KEY_56 | Flags::KEY_EXCHANGE | Flags::ALWAYS_SIGN | Flags::IDENTIFY;
         let granted = offered & echoed
             | Flags::UNICODE
