@@ -119,7 +119,7 @@ pub fn derive(superclass: Option<&Arc<Class>>, own: ClassDecl) -> Result<Class, 
     properties(&mut class, superclass, own.properties, level)?;
     methods(&mut class, superclass, own.methods, level)?;
     keys(&class, superclass)?;
-    if class.qualifiers.is_set("abstract") && superclass.is_some_and(|p| !p.is_abstract()) && !class.qualifiers.is_set("association") {
+    if class.qualifiers.is_set("abstract") && superclass.is_some_and(|p| !p.is_abstract()) {
         return Err(SchemaError::class(WbemStatus::CANNOT_BE_ABSTRACT, "an abstract class cannot derive from one that is not"));
     }
     Ok(class)
@@ -166,7 +166,11 @@ fn override_property(ancestor: &Property, decl: PropertyDecl) -> Result<Property
         return Err(SchemaError::of(WbemStatus::TYPE_MISMATCH, &decl.name, reason));
     }
     check_default(&decl)?;
-    let own = with_cimtype(&decl)?;
+    let mut own = with_cimtype(&decl)?;
+    // An override that says only `ref` or `object` leaves the class to its ancestor, as the provider registrations of Windows do.
+    if matches!(decl.ty.cim, CimType::Reference | CimType::Object) && decl.class.is_none() {
+        own.0.retain(|q| !names_equal(&q.name, "CIMTYPE"));
+    }
     // The override has its own default even where it states none: Windows clears bit 1 of the NdTable and leaves NULL.
     Ok(Property {
         name: ancestor.name.clone(),
@@ -264,11 +268,17 @@ fn signature(decl: &MethodDecl) -> Result<(Option<Arc<Class>>, Option<Arc<Class>
         let member = format!("{}.{}", decl.name, p.name);
         return Err(SchemaError::of(WbemStatus::NONCONSECUTIVE_PARAMETER_IDS, &member, format!("no parameter has ID {place}")));
     }
-    let side = |direction: &str| -> Result<Vec<Property>, SchemaError> {
-        parameters.iter().filter(|(_, p)| p.qualifiers.is_set(direction)).map(|(_, p)| new_property(p.clone(), 0)).collect()
+    // Each side shows only its own direction, as on Windows (CIM_USBDevice.GetDescriptor).
+    let side = |direction: &str, other: &str| -> Result<Vec<Property>, SchemaError> {
+        let of_side = parameters.iter().filter(|(_, p)| p.qualifiers.is_set(direction)).map(|(_, p)| {
+            let mut p = p.clone();
+            p.qualifiers.0.retain(|q| !names_equal(&q.name, other));
+            new_property(p, 0)
+        });
+        of_side.collect()
     };
-    let input = side("in")?;
-    let mut output = side("out")?;
+    let input = side("in", "out")?;
+    let mut output = side("out", "in")?;
     if let Some((ty, class)) = &decl.returns {
         let qualifiers = Qualifiers(vec![Qualifier::flag("out", 0)]);
         let returned = PropertyDecl { name: "ReturnValue".into(), ty: *ty, class: class.clone(), qualifiers, default: Value::Null };
@@ -409,8 +419,8 @@ impl ClassDecl {
 impl PropertyDecl {
     /// What a class says of a property or parameter that it declares or overrides.
     pub fn of(p: &Property) -> PropertyDecl {
-        let class = strong_class(&p.qualifiers, p.ty);
         let mut qualifiers = local(&p.qualifiers);
+        let class = strong_class(&qualifiers, p.ty);
         qualifiers.0.retain(|q| !names_equal(&q.name, "CIMTYPE"));
         PropertyDecl { name: p.name.clone(), ty: p.ty, class, qualifiers, default: p.default.clone() }
     }
@@ -448,7 +458,7 @@ impl MethodDecl {
 }
 
 fn property_is_local(p: &Property) -> bool {
-    !p.inherited || p.qualifiers.get("CIMTYPE").is_some_and(|q| !q.flavor.has(Flavor::PROPAGATED))
+    !p.inherited || !p.default_inherited || p.qualifiers.0.iter().any(|q| !q.flavor.has(Flavor::PROPAGATED))
 }
 
 fn method_is_local(m: &Method, parent: Option<&Class>) -> bool {
