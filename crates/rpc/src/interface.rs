@@ -158,6 +158,30 @@ pub trait Channel: Send + Sync {
     ) -> impl Future<Output = Result<Bytes, ChannelError>> + Send;
 }
 
+impl<C: Channel> Channel for &C {
+    fn call_raw(
+        &self,
+        iface: SyntaxId,
+        object: Option<Guid>,
+        opnum: u16,
+        stub: Bytes,
+    ) -> impl Future<Output = Result<Bytes, ChannelError>> + Send {
+        C::call_raw(self, iface, object, opnum, stub)
+    }
+}
+
+impl<C: Channel> Channel for Arc<C> {
+    fn call_raw(
+        &self,
+        iface: SyntaxId,
+        object: Option<Guid>,
+        opnum: u16,
+        stub: Bytes,
+    ) -> impl Future<Output = Result<Bytes, ChannelError>> + Send {
+        C::call_raw(self, iface, object, opnum, stub)
+    }
+}
+
 /// Calls a method of a plain RPC interface. ORPC calls go through the layer above, which adds its headers.
 pub async fn call<C: Channel, M: Method>(ch: &C, object: Option<Guid>, m: &M) -> Result<M::Reply, CallError> {
     let mut w = Writer::default();
