@@ -11,6 +11,7 @@ mod error;
 mod octets;
 #[cfg(test)]
 mod samples;
+mod stored;
 mod values;
 
 pub mod limits;
@@ -20,4 +21,5 @@ pub mod view;
 pub use decode::{DecodeOptions, Decoder, decode_block, decode_unit};
 pub use encode::{ClassEncoder, Decorate, EncodeOptions, Encoder, Prototype, encode_block, encode_unit};
 pub use error::{DecodeError, EncodeError};
+pub use stored::StoredClass;
 pub use values::{ClassCache, ClassLayout, WireValues};

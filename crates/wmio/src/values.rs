@@ -1,10 +1,11 @@
 //! Instances whose values are decoded when they are asked for, and the classes by which to read them.
 
 use crate::decode::{self, Budget};
+use crate::encode::Part;
 use crate::view::{ClassView, InstanceView, Slot, TableSizes, UnitView, ValueView};
-use crate::{DecodeError, DecodeOptions};
+use crate::{DecodeError, DecodeOptions, EncodeError};
 use bytes::Bytes;
-use rwmi_cim::{Class, Decoration, Qualifiers, Value, Values};
+use rwmi_cim::{Class, Decoration, Object, Qualifiers, Value, Values};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +35,23 @@ impl ClassLayout {
     pub(crate) fn decode(octets: &Bytes, part: &ClassView<'_>, budget: &mut Budget) -> Result<Self, DecodeError> {
         let (class, slots) = decode::class_part(octets, part, budget)?;
         Ok(ClassLayout { class: Arc::new(class), sizes: part.table_sizes(), slots })
+    }
+
+    /// The layout of the instances of a class: packed in declaration order.
+    pub fn of(class: &Arc<Class>) -> Result<Self, EncodeError> {
+        let part = Part::of(class)?;
+        let mut slots: Vec<LayoutSlot> = part.properties.iter().map(|(slot, _)| LayoutSlot { slot: *slot, lookup: 0 }).collect();
+        for (place, property) in part.lookup().into_iter().enumerate() {
+            if let Some(slot) = slots.get_mut(property) {
+                slot.lookup = place;
+            }
+        }
+        Ok(ClassLayout { class: class.clone(), sizes: part.sizes, slots })
+    }
+
+    /// Decodes an instance of this class that came without class part, flags and decoration.
+    pub fn instance(self: &Arc<Self>, octets: &Bytes, options: DecodeOptions) -> Result<Object, DecodeError> {
+        decode::instance(octets, octets, self, None, &Budget::of(octets.len(), options))
     }
 
     /// Where the values of each property lie, in the order of the class.

@@ -27,6 +27,16 @@ pub(super) struct Writer<'o> {
 }
 
 impl Pending<'_> {
+    /// Where the reference stands.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Whether it is the value of this property or qualifier.
+    pub(super) fn is_of(&self, name: &str) -> bool {
+        matches!(self.item, Item::Value { owner, .. } if owner == name)
+    }
+
     /// The reference was moved.
     pub(super) fn move_to(&mut self, at: usize) {
         self.at = at;
@@ -120,7 +130,7 @@ impl Writer<'_> {
             self.out.resize(self.out.len().saturating_add(crate::view::slot_len(ty)), null);
             return Ok(());
         }
-        if ty.array || matches!(ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object) {
+        if is_reference(ty) {
             check(owner, ty, value)?;
             self.reference(Item::Value { owner, ty, value }, pending);
             return Ok(());
@@ -180,7 +190,8 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn item(&mut self, heap: usize, owner: &str, ty: Type, value: &Value) -> Result<(), EncodeError> {
+    /// A value that lives in the heap, and what it refers to.
+    pub(super) fn item(&mut self, heap: usize, owner: &str, ty: Type, value: &Value) -> Result<(), EncodeError> {
         match value {
             Value::Array(items) if ty.array => {
                 self.u32(length(items.len())?);
@@ -227,6 +238,16 @@ fn check(owner: &str, ty: Type, value: &Value) -> Result<(), EncodeError> {
 
 fn mismatch(owner: &str, wanted: Type, value: &Value) -> EncodeError {
     EncodeError::Type { name: owner.into(), found: value.cim_type().map_or("an empty array".into(), |t| t.to_string()), wanted }
+}
+
+/// Whether a name is a word of the dictionary.
+pub(super) fn is_word(name: &str) -> bool {
+    DICTIONARY.contains(&name)
+}
+
+/// Whether values of a type lie in the heap.
+pub(super) fn is_reference(ty: Type) -> bool {
+    ty.array || matches!(ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object)
 }
 
 /// A length of at most 31 bits.

@@ -11,7 +11,7 @@ use rwmi_cim::{Class, Entity, Object};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(crate) use class::{Part, class_part};
+pub(crate) use class::{MethodsIn, Part, class_part, methods_part};
 pub use object::{Decorate, EncodeOptions, Prototype, encode_block, encode_unit};
 
 /// How deep an object lies inside others.
@@ -77,6 +77,15 @@ impl ClassEncoder {
     pub(crate) fn block(&self, out: &mut Vec<u8>, object: &Object, options: &EncodeOptions, with_class: bool) -> Result<(), EncodeError> {
         self.fits(object)?;
         self.write(out, object, options.pick(object.decoration()), with_class)
+    }
+
+    /// Writes an instance without its class part, flags and decoration.
+    pub fn instance(&self, object: &Object) -> Result<Vec<u8>, EncodeError> {
+        self.fits(object)?;
+        let mut out = Vec::new();
+        let places = object::Places { slots: &self.slots, lookup: &self.lookup, nd: self.sizes.nd };
+        object::instance_part(&mut out, object, &places, Depth::default())?;
+        Ok(out)
     }
 
     /// Whether the objects of a class are written by this encoder: it is the same class, not one like it.

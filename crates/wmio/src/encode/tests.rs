@@ -1,6 +1,6 @@
 use super::*;
 use crate::samples::{hex, lx_base, lx_disk, sda, sha256};
-use crate::{decode_unit, limits};
+use crate::decode_unit;
 use bytes::Bytes;
 use rwmi_cim::{CimType, Instance, Property, Value};
 
@@ -130,12 +130,12 @@ fn an_ndtable_has_an_octet_for_four_properties() {
 fn an_object_nests_only_so_deep() {
     let class = Arc::new(Class { name: "C".into(), properties: vec![Property::new("P", CimType::Object)], ..Class::default() });
     let mut i = Instance::new(class.clone());
-    for level in 0..=limits::DEPTH_MAX {
+    for level in 0..=DEPTH_MAX {
         let mut outer = Instance::new(class.clone());
         outer.set("P", Value::Object(Box::new(i.into()))).unwrap();
         i = outer;
         let encoded = encode_unit(&i.clone().into(), &EncodeOptions::default());
-        assert_eq!(encoded.is_ok(), level < limits::DEPTH_MAX, "{level}");
+        assert_eq!(encoded.is_ok(), level < DEPTH_MAX, "{level}");
     }
 }
 

@@ -38,16 +38,6 @@ impl<'a> QualifiersView<'a> {
         Ok(Self::new(octets.counted(what)?, heap))
     }
 
-    /// The same entries, their references read against another heap.
-    pub(crate) fn in_heap(self, heap: Heap<'a>) -> Self {
-        QualifiersView { heap, ..self }
-    }
-
-    /// Octets of the entries.
-    pub(crate) fn octets_len(&self) -> usize {
-        self.octets.0.len()
-    }
-
     fn read(&mut self) -> Result<QualifierView<'a>, DecodeError> {
         const WHAT: &str = "qualifier";
         self.seen = self.seen.saturating_add(1);
