@@ -1,10 +1,10 @@
 //! Hashes and keys ([MS-NLMP] 3.3.2, 3.4.5).
 
 use super::Flags;
+use super::rc4::Rc4;
 use crate::NtHash;
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
-use rc4::{Rc4, StreamCipher};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Sixteen octets that are wiped when dropped.
@@ -81,15 +81,9 @@ pub(super) fn keyed(key: &[u8]) -> Hmac<Md5> {
     <Hmac<Md5> as KeyInit>::new_from_slice(key).expect("any length")
 }
 
-/// An RC4 state at its start.
-#[expect(clippy::expect_used, reason = "RC4 takes a key of 1 to 256 octets, and this one has 16")]
-pub(super) fn rc4(key: &[u8; 16]) -> Rc4 {
-    Rc4::new_from_slice(key).expect("16 octets")
-}
-
 /// RC4 over 16 octets under a key used once: the session key under the key exchange key.
 pub(super) fn rc4_once(key: &[u8; 16], octets: &mut [u8; 16]) {
-    rc4(key).apply_keystream(octets);
+    Rc4::new(key).apply(octets);
 }
 
 fn md5(parts: &[&[u8]]) -> [u8; 16] {

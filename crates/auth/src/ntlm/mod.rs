@@ -13,6 +13,7 @@ mod crypt;
 mod flags;
 mod initiator;
 pub mod message;
+mod rc4;
 mod session;
 
 pub use acceptor::{Acceptor, AcceptorOptions, Account, Accounts};

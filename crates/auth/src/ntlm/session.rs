@@ -5,11 +5,11 @@
 //! ```
 
 use super::Flags;
-use super::crypt::{Key, keyed, rc4, seal_key, sign_key};
+use super::crypt::{Key, keyed, seal_key, sign_key};
+use super::rc4::Rc4;
 use crate::{AuthError, AuthLevel, AuthType, Identity, SecurityContext, Segments, Step};
 use hmac::{Hmac, Mac};
 use md5::Md5;
-use rc4::{Rc4, StreamCipher};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -44,7 +44,7 @@ impl Session {
         let key = Zeroizing::new(key);
         let direction = |from_client| {
             let seal_key = seal_key(&key, flags, from_client);
-            let rc4 = rc4(&seal_key);
+            let rc4 = Rc4::new(&seal_key);
             Direction {
                 mac: keyed(&*sign_key(&key, from_client)),
                 seal_key,
@@ -90,7 +90,7 @@ impl Session {
         self.sealing()?;
         // The checksum is of the plain text, but takes its RC4 octets after the body's.
         let checksum = self.outgoing.checksum(&[pdu.header, pdu.body, pdu.trailer]);
-        self.outgoing.rc4.apply_keystream(pdu.body);
+        self.outgoing.rc4.apply(pdu.body);
         Ok(self.outgoing.signature(checksum))
     }
 
@@ -99,7 +99,7 @@ impl Session {
     pub fn unseal(&mut self, pdu: Segments<'_>, signature: &[u8]) -> Result<(), AuthError> {
         self.usable()?;
         self.sealing()?;
-        self.incoming.rc4.apply_keystream(pdu.body);
+        self.incoming.rc4.apply(pdu.body);
         let checksum = self.incoming.checksum(&[pdu.header, pdu.body, pdu.trailer]);
         let expected = self.incoming.signature(checksum);
         self.compare(&expected, signature)
@@ -216,7 +216,7 @@ impl Direction {
     /// Closes a message: its signature, and on to the next number.
     fn signature(&mut self, mut checksum: [u8; 8]) -> [u8; 16] {
         if self.exchanged {
-            self.rc4.apply_keystream(&mut checksum);
+            self.rc4.apply(&mut checksum);
         }
         let [c0, c1, c2, c3, c4, c5, c6, c7] = checksum;
         let [n0, n1, n2, n3] = self.number.to_le_bytes();
@@ -225,7 +225,7 @@ impl Direction {
     }
 
     fn rewind(&mut self) {
-        self.rc4 = rc4(&self.seal_key);
+        self.rc4 = Rc4::new(&self.seal_key);
     }
 }
 
