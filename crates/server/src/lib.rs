@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod accounts;
+mod adapter;
 mod broker;
 pub mod config;
 mod cursor;

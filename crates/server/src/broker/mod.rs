@@ -105,6 +105,11 @@ impl Broker {
         &self.server_name
     }
 
+    /// The repository as it is now.
+    pub(crate) fn tree(&self) -> Arc<Tree> {
+        self.repository.tree()
+    }
+
     /// Whether there is such a namespace.
     pub fn has_namespace(&self, name: &str) -> bool {
         self.repository.tree().namespace(name).is_some()

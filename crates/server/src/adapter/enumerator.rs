@@ -1,0 +1,227 @@
+//! Enumerators: plain ones, and those that put many objects in a packet ([MS-WMI] 3.1.4.4, 3.1.4.6, 3.1.4.7). Both share one
+//! cursor.
+
+use super::services::Place;
+use super::{fail, status};
+use crate::access::Rights;
+use crate::broker::Failure;
+use crate::cursor::{Cursor, End, Taken};
+use bytes::Bytes;
+use rwmi_cim::{Entity, WbemStatus};
+use rwmi_dcom::{self as dcom, ExportedObject, ObjectContext, Outcome};
+use rwmi_ndr::HResult;
+use rwmi_wbem::ClassObjectRef;
+use rwmi_wbem::interfaces::*;
+use rwmi_wmio::object_array::{ObjectArrayEncoder, PacketKind};
+use rwmi_wmio::{EncodeError, EncodeOptions, Encoder, Prototype};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Longest wait in one call: clients that wait without end ask again.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+/// Octets of objects in one answer, unless a single object is longer (Windows: `FinalizerBatchSize`).
+const PACKET_LEN_MAX: usize = 256 << 10;
+/// Objects in one answer, whatever was asked for.
+const COUNT_MAX: usize = 8192;
+
+/// What a client means by a number of milliseconds; -1 is without end.
+pub(super) fn wait_of(timeout_ms: i32) -> Result<Duration, dcom::Failure> {
+    match u64::try_from(timeout_ms) {
+        Ok(ms) => Ok(Duration::from_millis(ms).min(WAIT_MAX)),
+        Err(_) if timeout_ms == -1 => Ok(WAIT_MAX),
+        Err(_) => Err(status(WbemStatus::INVALID_PARAMETER)),
+    }
+}
+
+/// How objects of an enumeration are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    Ordinary,
+    /// The class of the rows of a query; whether it lacks a key of the class.
+    Prototype,
+}
+
+pub(super) struct Enumerator {
+    place: Arc<Place>,
+    shape: Shape,
+    reading: Arc<Mutex<Reading>>,
+}
+
+struct Reading {
+    cursor: Cursor,
+    units: Encoder,
+    packets: ObjectArrayEncoder,
+    /// About how long an object is in a packet; decides how many are tried.
+    object_len: usize,
+}
+
+struct SmartEnumerator {
+    place: Arc<Place>,
+    reading: Arc<Mutex<Reading>>,
+}
+
+impl Enumerator {
+    pub(super) fn object(place: Arc<Place>, shape: Shape, cursor: Cursor) -> ExportedObject {
+        let options = || match shape {
+            Shape::Ordinary => EncodeOptions::default(),
+            Shape::Prototype => EncodeOptions::default().prototype(Prototype::Yes),
+        };
+        let reading = Reading {
+            cursor,
+            units: Encoder::new(options()),
+            packets: ObjectArrayEncoder::new(PacketKind::SMART_ENUM, options()),
+            object_len: 1024,
+        };
+        let enumerator = Arc::new(Enumerator { place, shape, reading: Arc::new(Mutex::new(reading)) });
+        ExportedObject::new(IEnumWbemClassObject::serve(enumerator.clone()))
+            .with(IWbemFetchSmartEnum::serve(enumerator))
+            .denied_with(hresult(WbemStatus::ACCESS_DENIED))
+            .ends_with_connection()
+    }
+}
+
+/// The status that goes with rows.
+fn code(taken: &Taken, wanted: usize) -> HResult {
+    match &taken.end {
+        End::Enough => HResult::S_OK,
+        End::Exhausted if taken.rows.len() == wanted => HResult::S_OK,
+        End::Exhausted => HResult::S_FALSE,
+        End::More => hresult(WbemStatus::TIMEDOUT),
+        End::Failed(_) => HResult::S_OK,
+    }
+}
+
+fn unwritable(error: EncodeError) -> dcom::Failure {
+    tracing::error!(%error, "an object cannot be written");
+    fail(Failure::new(WbemStatus::FAILED, "an object cannot be written"))
+}
+
+impl Reading {
+    /// Rows that go into one answer; the failure where there is nothing else.
+    async fn rows(&mut self, count: usize, wait: Duration) -> Result<Taken, dcom::Failure> {
+        let taken = self.cursor.take(count, wait).await;
+        match taken.end {
+            End::Failed(failure) => Err(fail(failure)),
+            _ => Ok(taken),
+        }
+    }
+}
+
+impl EnumWbemClassObject for Enumerator {
+    async fn reset(&self, cx: &ObjectContext, _: Reset) -> Outcome<ResetReply> {
+        self.place.admit(cx, Rights::ENABLE)?;
+        if self.reading.lock().await.cursor.reset() {
+            Ok((ResetReply {}, HResult::S_OK))
+        } else {
+            Err(fail(Failure::new(WbemStatus::INVALID_OPERATION, "a forward-only enumerator cannot go back")))
+        }
+    }
+
+    async fn next(&self, cx: &ObjectContext, call: Next) -> Outcome<NextReply> {
+        let wait = wait_of(call.timeout_ms)?;
+        if call.count == 0 {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        self.place.admit(cx, Rights::ENABLE)?;
+        let mut reading = self.reading.lock().await;
+        let wanted = (call.count as usize).min(COUNT_MAX);
+        let mut taken = reading.rows(wanted, wait).await?;
+        let mut code = code(&taken, wanted);
+        let (mut objects, mut len) = (Vec::with_capacity(taken.rows.len()), 0);
+        for (n, row) in taken.rows.iter().enumerate() {
+            let unit = reading.units.unit(row).map_err(unwritable)?;
+            len += unit.len();
+            if len > 8 * PACKET_LEN_MAX && n > 0 {
+                reading.cursor.put_back(taken.rows.split_off(n));
+                code = hresult(WbemStatus::TIMEDOUT);
+                break;
+            }
+            objects.push(ClassObjectRef(Bytes::from(unit)).to_pointer());
+        }
+        Ok((NextReply::new(call.count, objects), code))
+    }
+
+    async fn clone_enum(&self, cx: &ObjectContext, _: CloneEnum) -> Outcome<CloneEnumReply> {
+        self.place.admit(cx, Rights::ENABLE)?;
+        let Some(cursor) = self.reading.lock().await.cursor.fork() else {
+            return Err(fail(Failure::new(WbemStatus::INVALID_OPERATION, "a forward-only enumerator cannot be cloned")));
+        };
+        let enumerator = Enumerator::object(self.place.clone(), self.shape, cursor);
+        Ok((CloneEnumReply { enumerator: Some(cx.export(enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
+    }
+
+    async fn skip(&self, cx: &ObjectContext, call: Skip) -> Outcome<SkipReply> {
+        let wait = wait_of(call.timeout_ms)?;
+        self.place.admit(cx, Rights::ENABLE)?;
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut reading = self.reading.lock().await;
+        let mut left = call.count as usize;
+        while left > 0 {
+            let some = left.min(COUNT_MAX);
+            let taken = reading.rows(some, deadline.saturating_duration_since(tokio::time::Instant::now())).await?;
+            left -= taken.rows.len();
+            match code(&taken, some) {
+                HResult::S_OK => {}
+                other => return Ok((SkipReply {}, other)),
+            }
+        }
+        Ok((SkipReply {}, HResult::S_OK))
+    }
+}
+
+impl WbemFetchSmartEnum for Enumerator {
+    async fn smart_enum(&self, cx: &ObjectContext, _: GetSmartEnum) -> Outcome<GetSmartEnumReply> {
+        self.place.admit(cx, Rights::ENABLE)?;
+        let smart = Arc::new(SmartEnumerator { place: self.place.clone(), reading: self.reading.clone() });
+        let object =
+            ExportedObject::new(IWbemWCOSmartEnum::serve(smart)).denied_with(hresult(WbemStatus::ACCESS_DENIED)).ends_with_connection();
+        Ok((GetSmartEnumReply { enumerator: Some(cx.export(object, IWbemWCOSmartEnum::IID)?) }, HResult::S_OK))
+    }
+}
+
+impl WbemWcoSmartEnum for SmartEnumerator {
+    async fn next(&self, cx: &ObjectContext, call: SmartNext) -> Outcome<SmartNextReply> {
+        let wait = wait_of(call.timeout_ms)?;
+        if call.count == 0 {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        self.place.admit(cx, Rights::ENABLE)?;
+        let mut reading = self.reading.lock().await;
+        let wanted = (call.count as usize).min(COUNT_MAX).min((PACKET_LEN_MAX / reading.object_len).max(1));
+        let mut taken = reading.rows(wanted, wait).await?;
+        let mut code = code(&taken, wanted);
+        if taken.rows.is_empty() {
+            return Ok((SmartNextReply::default(), code));
+        }
+        let packet = loop {
+            let packet = reading.packets.encode(&taken.rows, class_id).map_err(unwritable)?;
+            reading.object_len = (packet.len() / taken.rows.len()).max(1);
+            // A little over is no harm: the limit is ours. Far over means that these objects are longer than the last.
+            if packet.len() <= 2 * PACKET_LEN_MAX || taken.rows.len() == 1 {
+                break packet;
+            }
+            let fit = (PACKET_LEN_MAX / reading.object_len).clamp(1, taken.rows.len() - 1);
+            reading.cursor.put_back(taken.rows.split_off(fit));
+            code = HResult::S_OK;
+        };
+        Ok((SmartNextReply::new(taken.rows.len() as u32, packet.into()), code))
+    }
+}
+
+/// A new id of a class; random, because some clients remember classes by id for as long as they run.
+fn class_id() -> [u8; 16] {
+    let mut id = [0; 16];
+    // Without randomness the id is zero, which is as good within one packet as any other.
+    let _ = getrandom::fill(&mut id);
+    id
+}
+
+/// One object as an interface pointer.
+pub(super) fn marshal(entity: &Entity) -> Result<rwmi_dcom::InterfacePointer, Failure> {
+    let unit = rwmi_wmio::encode_unit(entity, &EncodeOptions::default()).map_err(|error| {
+        tracing::error!(%error, "an object cannot be written");
+        Failure::new(WbemStatus::FAILED, "the object cannot be written")
+    })?;
+    Ok(ClassObjectRef(unit.into()).to_pointer())
+}

@@ -1,0 +1,320 @@
+//! IWbemServices: one namespace, as one client sees it ([MS-WMI] 3.1.4.3).
+
+use super::call_result::{CallResult, Yield};
+use super::enumerator::{Enumerator, Shape, marshal};
+use super::rules::relative_namespace;
+use super::{Realm, SessionGuard, check_context, fail, status};
+use crate::access::{Principal, Rights};
+use crate::broker::{Failure, Options};
+use crate::cursor::Cursor;
+use rwmi_cim::{Class, Entity, ObjectPath, Operation, PathKeys, RequestContext, Sink, WbemStatus};
+use rwmi_dcom::{self as dcom, ExportedObject, InterfacePointer, ObjectContext, Outcome};
+use rwmi_ndr::HResult;
+use rwmi_wbem::Bstr;
+use rwmi_wbem::flags::{self, IDENTIFIER_LEN_MAX, PATH_LEN_MAX, QUERY_LEN_MAX, check_flags, check_len};
+use rwmi_wbem::interfaces::*;
+use std::sync::Arc;
+
+/// A namespace of a realm: what the objects that come out of a login know.
+pub(super) struct Place {
+    realm: Realm,
+    request: RequestContext,
+}
+
+impl Place {
+    /// Lets the caller of a call do something here, or says no.
+    pub(super) fn admit(&self, cx: &ObjectContext, wanted: Rights) -> Result<Principal, dcom::Failure> {
+        self.realm.admit(&cx.call, &self.request.namespace, wanted)
+    }
+}
+
+pub(super) struct Services {
+    place: Arc<Place>,
+    _session: SessionGuard,
+}
+
+fn has(flags: i32, bit: i32) -> bool {
+    flags & bit != 0
+}
+
+fn options(flags: i32) -> Options {
+    let mut options = Options::default();
+    options.amended = has(flags, flags::USE_AMENDED_QUALIFIERS);
+    options.direct_read = has(flags, flags::DIRECT_READ);
+    options
+}
+
+impl Services {
+    pub(super) fn new(realm: Realm, principal: &Principal, namespace: String, locale: Option<String>, session: SessionGuard) -> Services {
+        let mut request = RequestContext::new(principal.to_string(), namespace);
+        request.locale = locale;
+        Services { place: Arc::new(Place { realm, request }), _session: session }
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        &self.place.request.namespace
+    }
+
+    pub(super) fn object(self) -> ExportedObject {
+        Services::shared(Arc::new(self))
+    }
+
+    pub(super) fn shared(services: Arc<Services>) -> ExportedObject {
+        ExportedObject::new(IWbemServices::serve(services)).denied_with(hresult(WbemStatus::ACCESS_DENIED))
+    }
+
+    /// Starts an operation that gives many objects. Without RETURN_IMMEDIATELY it is over, or well on its way, when this
+    /// returns, and its failure is the call's; with it a failure comes out of the enumerator.
+    async fn enumerate(
+        &self,
+        cx: &ObjectContext,
+        flags: i32,
+        shape: Shape,
+        options: Options,
+        operation: Operation,
+    ) -> Result<Option<InterfacePointer>, dcom::Failure> {
+        self.place.admit(cx, Rights::ENABLE)?;
+        let core = &self.place.realm.core;
+        let (broker, request) = (core.broker.clone(), self.place.request.clone());
+        let running = |sink: Sink| async move { broker.run(&request, options, operation, &sink).await };
+        let mut cursor = Cursor::start(!has(flags, flags::FORWARD_ONLY), core.limits.enumerator_len_max, running);
+        if !has(flags, flags::RETURN_IMMEDIATELY) {
+            cursor.complete().await.map_err(fail)?;
+        }
+        let enumerator = Enumerator::object(self.place.clone(), shape, cursor);
+        Ok(Some(cx.export(enumerator, IEnumWbemClassObject::IID)?))
+    }
+
+    /// The first object of an operation.
+    async fn one(place: Arc<Place>, options: Options, operation: Operation) -> Result<Entity, Failure> {
+        let (sink, objects) = Sink::bounded(1);
+        place.realm.core.broker.run(&place.request, options, operation, &sink).await?;
+        objects.try_recv().map_err(|_| Failure::from(WbemStatus::NOT_FOUND))
+    }
+
+    /// Hands over what came of a call that can leave a call result. With one wanted, the failure is in it and the call
+    /// itself succeeds: clients look there.
+    fn leave(&self, cx: &ObjectContext, wanted: &InOut, done: Result<Yield, Failure>) -> Result<InOut, dcom::Failure> {
+        match (wanted, done) {
+            (None, Err(failure)) => Err(fail(failure)),
+            (None, Ok(_)) => Ok(None),
+            (Some(_), done) => Ok(Some(Some(cx.export(CallResult::ready(done), IWbemCallResult::IID)?))),
+        }
+    }
+
+    /// Why a class cannot be changed.
+    fn unwritable_class(&self, name: &str) -> Failure {
+        let tree = self.place.realm.core.broker.tree();
+        match tree.namespace(self.namespace()).and_then(|n| n.class(name, false)) {
+            None => Failure::new(WbemStatus::NOT_FOUND, format!("there is no class {name:?}")),
+            Some(class) if class.name.starts_with("__") => Failure::new(WbemStatus::INVALID_OPERATION, "a system class cannot be changed"),
+            Some(_) => read_only(),
+        }
+    }
+}
+
+fn read_only() -> Failure {
+    Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server reads only")
+}
+
+fn path_of(text: &str) -> Result<ObjectPath, Failure> {
+    text.parse().map_err(|e: rwmi_cim::PathError| Failure::new(WbemStatus::INVALID_OBJECT_PATH, e.to_string()))
+}
+
+fn check_wql(language: &Bstr) -> Result<(), dcom::Failure> {
+    match language.text() {
+        None => Err(status(WbemStatus::INVALID_PARAMETER)),
+        Some(l) if l.eq_ignore_ascii_case("WQL") => Ok(()),
+        Some(l) => Err(fail(Failure::new(WbemStatus::INVALID_QUERY_TYPE, format!("{l:?} is not WQL")))),
+    }
+}
+
+fn need(text: &Bstr) -> Result<String, dcom::Failure> {
+    text.text().ok_or_else(|| status(WbemStatus::INVALID_PARAMETER))
+}
+
+impl WbemServices for Services {
+    async fn open_namespace(&self, cx: &ObjectContext, call: OpenNamespace) -> Outcome<OpenNamespaceReply> {
+        check_len(&call.namespace, flags::RESOURCE_LEN_MAX).map_err(status)?;
+        let below = relative_namespace(&need(&call.namespace)?).map_err(status)?;
+        if call.context.is_some() || (call.services.is_none() && call.result.is_none()) {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        check_flags(3, call.flags).map_err(status)?;
+        let namespace = format!(r"{}\{below}", self.namespace());
+        let realm = &self.place.realm;
+        let principal = realm.admit(&cx.call, &namespace, Rights::ENABLE)?;
+        let opened = if realm.core.broker.has_namespace(&namespace) {
+            let session = realm.open_session(&principal)?;
+            Ok(Arc::new(Services::new(realm.clone(), &principal, namespace, self.place.request.locale.clone(), session)))
+        } else {
+            Err(Failure::new(WbemStatus::INVALID_NAMESPACE, format!("there is no namespace {namespace:?}")))
+        };
+        if call.services.is_some() && !has(call.flags, flags::RETURN_IMMEDIATELY) {
+            // What is asked for directly is answered directly, whatever else is asked for.
+            let services = Some(cx.export(Services::shared(opened.clone().map_err(fail)?), IWbemServices::IID)?);
+            let result = self.leave(cx, &call.result, opened.map(Yield::Services))?;
+            return Ok((OpenNamespaceReply { services: answer(&call.services, services), result }, HResult::S_OK));
+        }
+        let result = self.leave(cx, &call.result, opened.map(Yield::Services))?;
+        Ok((OpenNamespaceReply { services: answer(&call.services, None), result }, HResult::S_OK))
+    }
+
+    async fn cancel_async_call(&self, cx: &ObjectContext, call: CancelAsyncCall) -> Outcome<CancelAsyncCallReply> {
+        if call.sink.is_none() {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        self.place.admit(cx, Rights::ENABLE)?;
+        // No asynchronous call was ever begun.
+        Err(status(WbemStatus::NOT_FOUND))
+    }
+
+    async fn get_object(&self, cx: &ObjectContext, call: GetObject) -> Outcome<GetObjectReply> {
+        check_len(&call.path, PATH_LEN_MAX).map_err(status)?;
+        if call.object.is_none() && call.result.is_none() {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        check_flags(6, call.flags).map_err(status)?;
+        check_context(call.context.as_ref())?;
+        self.place.admit(cx, Rights::ENABLE)?;
+        let (place, text, options) = (self.place.clone(), call.path.text_or_empty(), options(call.flags));
+        let getting = async move {
+            if text.is_empty() {
+                return marshal(&Entity::Class(Arc::new(Class::default()))).map(Yield::Object);
+            }
+            let path = path_of(&text)?;
+            let is_class = path.keys == PathKeys::Class;
+            let operation = if is_class { Operation::GetClass(path.class.clone()) } else { Operation::Get(path) };
+            match Services::one(place, options, operation).await {
+                Ok(entity) => marshal(&entity).map(Yield::Object),
+                // A class that is asked for by its path is an object that is not there.
+                Err(f) if is_class && f.status == WbemStatus::INVALID_CLASS => Err(Failure { status: WbemStatus::NOT_FOUND, ..f }),
+                Err(f) => Err(f),
+            }
+        };
+        if has(call.flags, flags::RETURN_IMMEDIATELY) && call.result.is_some() {
+            let result = Some(cx.export(CallResult::pending(getting), IWbemCallResult::IID)?);
+            return Ok((GetObjectReply { object: answer(&call.object, None), result: Some(result) }, HResult::S_OK));
+        }
+        let done = getting.await;
+        if call.object.is_some() {
+            let object = match done.clone().map_err(fail)? {
+                Yield::Object(object) => Some(object),
+                _ => None,
+            };
+            let result = self.leave(cx, &call.result, done)?;
+            return Ok((GetObjectReply { object: answer(&call.object, object), result }, HResult::S_OK));
+        }
+        Ok((GetObjectReply { object: None, result: self.leave(cx, &call.result, done)? }, HResult::S_OK))
+    }
+
+    async fn put_class(&self, cx: &ObjectContext, call: PutClass) -> Outcome<PutClassReply> {
+        if call.object.is_none() {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        check_flags(8, call.flags).map_err(status)?;
+        self.place.admit(cx, Rights::ENABLE | Rights::FULL_WRITE)?;
+        Ok((PutClassReply { result: self.leave(cx, &call.result, Err(read_only()))? }, HResult::S_OK))
+    }
+
+    async fn delete_class(&self, cx: &ObjectContext, call: DeleteClass) -> Outcome<DeleteClassReply> {
+        check_len(&call.class, IDENTIFIER_LEN_MAX).map_err(status)?;
+        let name = need(&call.class)?;
+        check_flags(10, call.flags).map_err(status)?;
+        check_context(call.context.as_ref())?;
+        self.place.admit(cx, Rights::ENABLE | Rights::FULL_WRITE)?;
+        let done = Err(self.unwritable_class(&name));
+        Ok((DeleteClassReply { result: self.leave(cx, &call.result, done)? }, HResult::S_OK))
+    }
+
+    async fn create_class_enum(&self, cx: &ObjectContext, call: CreateClassEnum) -> Outcome<CreateClassEnumReply> {
+        check_len(&call.superclass, IDENTIFIER_LEN_MAX).map_err(status)?;
+        check_flags(12, call.flags).map_err(status)?;
+        check_context(call.context.as_ref())?;
+        let operation = Operation::EnumClasses { superclass: call.superclass.text_or_empty(), deep: !has(call.flags, flags::SHALLOW) };
+        let enumerator = self.enumerate(cx, call.flags, Shape::Ordinary, options(call.flags), operation).await?;
+        Ok((CreateClassEnumReply { enumerator }, HResult::S_OK))
+    }
+
+    async fn put_instance(&self, cx: &ObjectContext, call: PutInstance) -> Outcome<PutInstanceReply> {
+        if call.object.is_none() {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        check_flags(14, call.flags).map_err(status)?;
+        self.place.admit(cx, Rights::ENABLE | Rights::PARTIAL_WRITE)?;
+        Ok((PutInstanceReply { result: self.leave(cx, &call.result, Err(read_only()))? }, HResult::S_OK))
+    }
+
+    async fn delete_instance(&self, cx: &ObjectContext, call: DeleteInstance) -> Outcome<DeleteInstanceReply> {
+        check_len(&call.path, PATH_LEN_MAX).map_err(status)?;
+        let text = need(&call.path)?;
+        check_flags(16, call.flags).map_err(status)?;
+        self.place.admit(cx, Rights::ENABLE | Rights::PARTIAL_WRITE)?;
+        let done = async {
+            let path = path_of(&text)?;
+            if path.keys == PathKeys::Class {
+                return Err(Failure::new(WbemStatus::INVALID_OBJECT_PATH, "the path is of a class, not of an instance"));
+            }
+            Services::one(self.place.clone(), Options::default(), Operation::Get(path)).await?;
+            Err(read_only())
+        };
+        let done = done.await;
+        Ok((DeleteInstanceReply { result: self.leave(cx, &call.result, done)? }, HResult::S_OK))
+    }
+
+    async fn create_instance_enum(&self, cx: &ObjectContext, call: CreateInstanceEnum) -> Outcome<CreateInstanceEnumReply> {
+        check_len(&call.class, IDENTIFIER_LEN_MAX).map_err(status)?;
+        let class = need(&call.class)?;
+        check_flags(18, call.flags).map_err(status)?;
+        check_context(call.context.as_ref())?;
+        let operation = Operation::Enumerate { class, deep: !has(call.flags, flags::SHALLOW) };
+        let enumerator = self.enumerate(cx, call.flags, Shape::Ordinary, options(call.flags), operation).await?;
+        Ok((CreateInstanceEnumReply { enumerator }, HResult::S_OK))
+    }
+
+    async fn exec_query(&self, cx: &ObjectContext, call: ExecQuery) -> Outcome<ExecQueryReply> {
+        check_len(&call.query, QUERY_LEN_MAX).map_err(status)?;
+        let query = need(&call.query)?;
+        check_wql(&call.language)?;
+        check_flags(20, call.flags).map_err(status)?;
+        check_context(call.context.as_ref())?;
+        let mut options = options(call.flags);
+        options.prototype = has(call.flags, flags::PROTOTYPE);
+        options.ensure_locatable = has(call.flags, flags::ENSURE_LOCATABLE);
+        let shape = if options.prototype { Shape::Prototype } else { Shape::Ordinary };
+        let enumerator = self.enumerate(cx, call.flags, shape, options, Operation::Query(query)).await?;
+        Ok((ExecQueryReply { enumerator }, HResult::S_OK))
+    }
+
+    async fn exec_notification_query(&self, cx: &ObjectContext, call: ExecNotificationQuery) -> Outcome<ExecNotificationQueryReply> {
+        check_len(&call.query, QUERY_LEN_MAX).map_err(status)?;
+        need(&call.query)?;
+        check_wql(&call.language)?;
+        check_flags(22, call.flags).map_err(status)?;
+        self.place.admit(cx, Rights::ENABLE)?;
+        Err(fail(Failure::new(WbemStatus::NOT_SUPPORTED, "this server does not deliver events")))
+    }
+
+    async fn exec_method(&self, cx: &ObjectContext, call: ExecMethod) -> Outcome<ExecMethodReply> {
+        check_len(&call.path, PATH_LEN_MAX).map_err(status)?;
+        check_len(&call.method, IDENTIFIER_LEN_MAX).map_err(status)?;
+        let (path, method) = (need(&call.path)?, need(&call.method)?);
+        check_flags(24, call.flags).map_err(status)?;
+        self.place.admit(cx, Rights::ENABLE | Rights::METHOD_EXECUTE)?;
+        let failure = path_of(&path).map_or_else(
+            |failure| failure,
+            |path| {
+                let tree = self.place.realm.core.broker.tree();
+                match tree.namespace(self.namespace()).and_then(|n| n.class(&path.class, false)) {
+                    None => Failure::new(WbemStatus::INVALID_CLASS, format!("there is no class {:?}", path.class)),
+                    Some(class) if class.method(&method).is_none() => {
+                        Failure::new(WbemStatus::INVALID_METHOD, format!("{} has no method {method:?}", class.name))
+                    }
+                    Some(_) => Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server runs no methods"),
+                }
+            },
+        );
+        let result = self.leave(cx, &call.result, Err(failure))?;
+        Ok((ExecMethodReply { out_params: answer(&call.out_params, None), result }, HResult::S_OK))
+    }
+}
