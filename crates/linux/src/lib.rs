@@ -17,7 +17,9 @@ mod process;
 mod processor;
 mod row;
 mod rows;
+mod service;
 mod source;
+mod systemd;
 mod time_zone;
 
 pub use rows::RowProvider;
@@ -70,6 +72,7 @@ impl Provider for LinuxProvider {
                 None => Ok(()),
             },
             "win32_process" => process::processes(machine, req, sink).await,
+            "win32_service" => service::services(machine, req, sink).await,
             "win32_logicaldisk" => disk::logical_disks(machine, req, sink).await,
             "win32_diskdrive" => disk::disk_drives(machine, req, sink).await,
             "win32_networkadapterconfiguration" => network::configurations(machine, req, sink).await,
