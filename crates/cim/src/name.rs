@@ -21,6 +21,9 @@ pub fn name_cmp(a: &str, b: &str) -> Ordering {
             }
         })
     }
+    if a.is_ascii() && b.is_ascii() {
+        return a.bytes().map(|c| c.to_ascii_uppercase()).cmp(b.bytes().map(|c| c.to_ascii_uppercase()));
+    }
     folded(a).cmp(folded(b))
 }
 
@@ -34,5 +37,6 @@ mod tests {
         assert!(names_equal("Größe", "GRÖßE"));
         assert!(!names_equal("Größe", "GRÖSSE"));
         assert_eq!(name_cmp("b", "A"), Ordering::Greater);
+        assert_eq!((name_cmp("a_", "AB"), name_cmp("a", "AB"), name_cmp("aB", "Ab")), (Ordering::Greater, Ordering::Less, Ordering::Equal));
     }
 }

@@ -47,6 +47,8 @@ use std::sync::Arc;
 
 /// Longest query, in characters ([MS-WMI] 3.1.4.3.18). A longer one is `WBEM_E_QUOTA_VIOLATION`.
 pub const QUERY_LEN_MAX: usize = 16_384;
+/// Most properties in a list: as many as a class can have. More are `WBEM_E_QUOTA_VIOLATION`.
+pub const COLUMNS_MAX: usize = 1_024;
 /// Most comparisons in a query; more are `WBEM_E_QUOTA_VIOLATION`. The number is ours.
 pub const PREDICATES_MAX: usize = 512;
 /// Deepest nesting of parentheses and NOT; deeper is `WBEM_E_QUOTA_VIOLATION`. The number is ours.

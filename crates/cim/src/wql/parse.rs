@@ -5,7 +5,7 @@ use super::ast::{
     Source, Test, Traversal,
 };
 use super::lex::{Kind, LexError, near, unquote};
-use super::{DEPTH_MAX, PREDICATES_MAX, QUERY_LEN_MAX, QueryError};
+use super::{COLUMNS_MAX, DEPTH_MAX, PREDICATES_MAX, QUERY_LEN_MAX, QueryError};
 use crate::{Diag, ObjectPath, PathKeys, WbemStatus};
 use logos::Logos;
 use std::ops::Range;
@@ -17,29 +17,9 @@ type Parsed<T> = Result<T, Fault>;
 /// A status and a place. Boxed, because it is rare and the results are many.
 type Fault = Box<(WbemStatus, Diag)>;
 
-/// Words that are no names (W1 of the language).
-const RESERVED: [&str; 20] = [
-    "SELECT",
-    "FROM",
-    "WHERE",
-    "AND",
-    "OR",
-    "NOT",
-    "LIKE",
-    "IS",
-    "ISA",
-    "NULL",
-    "TRUE",
-    "FALSE",
-    "WITHIN",
-    "GROUP",
-    "BY",
-    "HAVING",
-    "ASSOCIATORS",
-    "REFERENCES",
-    "OF",
-    "KEYSONLY",
-];
+/// Words that are no names. The other words of the language (GROUP, BY, WITHIN and so on) have one place each, where no name
+/// can stand, and real classes have properties named `Group`.
+const RESERVED: [&str; 12] = ["SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "LIKE", "IS", "ISA", "NULL", "TRUE", "FALSE"];
 
 pub(super) fn query(text: &str) -> Result<Query, QueryError> {
     let source: Arc<str> = text.into();
@@ -143,11 +123,20 @@ impl<'a> Parser<'a> {
                         .expected(format!("WQL has no {}", word.to_uppercase()), "select properties and reduce the rows that come back"));
                 }
             }
+            self.more_columns(paths.len())?;
             paths.push(self.path(if paths.is_empty() { "a property or *" } else { "a property" })?);
             if !self.take(Kind::Comma) {
                 return Ok(Columns::List(paths));
             }
         }
+    }
+
+    fn more_columns(&self, so_far: usize) -> Parsed<()> {
+        if so_far == COLUMNS_MAX {
+            let diag = Diag::new(self.here(), format!("more than {COLUMNS_MAX} properties are listed")).help("write * for all of them");
+            return Err(Box::new((WbemStatus::QUOTA_VIOLATION, diag)));
+        }
+        Ok(())
     }
 
     fn from(&mut self, columns: &Columns) -> Parsed<()> {
@@ -255,6 +244,7 @@ impl<'a> Parser<'a> {
         if self.keyword("BY") {
             by.push(self.path("a property")?);
             while self.take(Kind::Comma) {
+                self.more_columns(by.len())?;
                 by.push(self.path("a property")?);
             }
         }
@@ -643,7 +633,7 @@ impl<'a> Parser<'a> {
         match self.word() {
             Some(word) if is_reserved(word) => {
                 // Where a clause begins, the name is missing; elsewhere a keyword stands in for one.
-                let clause = ["FROM", "WHERE", "AND", "OR", "WITHIN", "GROUP"].iter().any(|k| word.eq_ignore_ascii_case(k));
+                let clause = ["FROM", "WHERE", "AND", "OR"].iter().any(|k| word.eq_ignore_ascii_case(k));
                 Err(if clause {
                     self.expected(format!("expected {what}"), format!("{} is a word of WQL and no name", word.to_uppercase()))
                 } else {

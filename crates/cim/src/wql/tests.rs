@@ -160,6 +160,17 @@ fn spelling_is_free_and_printing_is_not() {
 }
 
 #[test]
+fn a_word_with_one_place_of_its_own_is_a_name_elsewhere() {
+    for text in [
+        r#"SELECT Group, Of FROM Group WHERE Group.By = "x" OR Within IS NULL"#,
+        "SELECT Group FROM X WITHIN 5 WHERE Group = 1 GROUP WITHIN 5 BY Group, By HAVING NumberOfEvents > 1",
+        "ASSOCIATORS OF {X.Group=1} WHERE Role = Group KeysOnly",
+    ] {
+        check_printed(text, text);
+    }
+}
+
+#[test]
 fn every_rejected_vector_is_an_invalid_query() {
     check_refused(
         WbemStatus::INVALID_QUERY,
@@ -552,8 +563,15 @@ fn what_is_too_large_is_a_quota() {
     let nested = |n: usize| where_(format!("{}a = 1{}", "(".repeat(n), ")".repeat(n)));
     let many = |n: usize| where_(vec!["a = 1"; n].join(" OR "));
     let long = |n: usize| format!("{:<n$}", "SELECT * FROM X");
+    let columns = |n: usize| format!("SELECT {} FROM X", vec!["a"; n].join(","));
     let nots = |n: usize| where_(format!("{}a = 1", "NOT ".repeat(n)));
-    for (within, beyond) in [(nested(64), nested(65)), (many(512), many(513)), (long(16_384), long(16_385)), (nots(64), nots(65))] {
+    for (within, beyond) in [
+        (nested(64), nested(65)),
+        (many(512), many(513)),
+        (long(16_384), long(16_385)),
+        (nots(64), nots(65)),
+        (columns(1024), columns(1025)),
+    ] {
         assert!(parse(&within).is_ok());
         assert_eq!(parse(&beyond).unwrap_err().status, WbemStatus::QUOTA_VIOLATION);
     }
