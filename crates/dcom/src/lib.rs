@@ -6,6 +6,7 @@
 
 pub mod activation;
 mod bindings;
+pub mod client;
 mod error_info;
 mod exporter;
 mod ids;
@@ -16,6 +17,7 @@ mod orpc;
 
 pub use activation::{ActivatedInterface, ActivationBlob, ActivationReply, ActivationRequest};
 pub use bindings::{DualStringArray, RESOLVER_PORT, SecurityBinding, StringBinding, TOWER_TCP};
+pub use client::{ClientTables, Error, ExporterInfo, InterfaceRef, Orpc, Proxy, Status, Work};
 pub use error_info::ErrorInfo;
 pub use exporter::*;
 pub use ids::{Cid, Clsid, ComVersion, Iid, Ipid, Oid, Oxid, RandomError, SetId};
