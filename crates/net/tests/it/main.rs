@@ -1,0 +1,5 @@
+//! Both drivers against each other, with NTLM, over TCP and in memory.
+
+mod calls;
+mod ends;
+mod support;
