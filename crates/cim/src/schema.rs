@@ -1,6 +1,6 @@
 //! Class derivation: what a class has once its superclass is taken into account ([MS-WMIO] 2.2.11 to 2.2.62).
 //!
-//! A [`ClassDecl`] is what one class says for itself, as MOF or a put call states it; [`derive`] merges it with
+//! A [`ClassDecl`] is what one class says for itself, as MOF or a put call states it; [`derive()`] merges it with
 //! the superclass into a [`Class`], with the flavor bits, origins and flags that Windows writes:
 //! an inherited qualifier gets 0x20 (`CIMTYPE` 03 becomes 23, `key` 13 becomes 33), one without `ToSubclass`
 //! stays behind, an overriding property keeps place and origin but has its own `CIMTYPE` and its own default.
@@ -219,11 +219,14 @@ fn methods(class: &mut Class, superclass: Option<&Arc<Class>>, own: Vec<MethodDe
     Ok(())
 }
 
+/// The in and the out side of a method.
+type Signature = (Option<Arc<Class>>, Option<Arc<Class>>);
+
 /// The two classes `__PARAMETERS` of a method, each `None` where it would be empty.
 ///
 /// IDs number the whole signature from 0; a parameter that is in and out stands in both classes. A declaration without
 /// IDs is numbered in its order; one with IDs must give each parameter one.
-fn signature(decl: &MethodDecl) -> Result<(Option<Arc<Class>>, Option<Arc<Class>>), SchemaError> {
+fn signature(decl: &MethodDecl) -> Result<Signature, SchemaError> {
     if decl.parameters.len() > PROPERTIES_MAX {
         return Err(SchemaError::of(WbemStatus::TOO_MANY_PROPERTIES, &decl.name, "too many parameters"));
     }

@@ -19,6 +19,16 @@ struct Namespace {
     /// Names in the order in which they came.
     order: Vec<String>,
     instances: Vec<Instance>,
+    /// Place of each instance by its path in lower case.
+    /// INVARIANT: index.len() == instances.len()
+    index: HashMap<String, usize>,
+}
+
+impl Namespace {
+    fn retain(&mut self, keep: impl FnMut(&Instance) -> bool) {
+        self.instances.retain(keep);
+        self.index = self.instances.iter().enumerate().filter_map(|(place, i)| Some((key_of(i)?, place))).collect();
+    }
 }
 
 impl Memory {
@@ -53,6 +63,10 @@ impl Memory {
     }
 }
 
+fn key_of(instance: &Instance) -> Option<String> {
+    path_of(instance).map(|path| path.to_string().to_lowercase())
+}
+
 fn path_of(instance: &Instance) -> Option<ObjectPath> {
     Object::from(instance.clone()).relative_path()
 }
@@ -73,10 +87,9 @@ impl Target for Memory {
     }
 
     fn put_instance(&mut self, namespace: &str, instance: Instance, mode: PutMode) -> Result<(), WbemStatus> {
-        let path = path_of(&instance).ok_or(WbemStatus::NO_KEY)?;
+        let key = key_of(&instance).ok_or(WbemStatus::NO_KEY)?;
         let namespace = self.namespaces.entry(namespace.to_lowercase()).or_default();
-        let place = namespace.instances.iter().position(|i| path_of(i).is_some_and(|p| p.same_object(&path)));
-        match place.and_then(|p| namespace.instances.get_mut(p)) {
+        match namespace.index.get(&key).and_then(|place| namespace.instances.get_mut(*place)) {
             Some(_) if mode.create_only => Err(WbemStatus::ALREADY_EXISTS),
             None if mode.update_only => Err(WbemStatus::NOT_FOUND),
             Some(slot) => {
@@ -84,6 +97,7 @@ impl Target for Memory {
                 Ok(())
             }
             None => {
+                namespace.index.insert(key, namespace.instances.len());
                 namespace.instances.push(instance);
                 Ok(())
             }
@@ -94,14 +108,14 @@ impl Target for Memory {
         let namespace = self.namespaces.get_mut(&namespace.to_lowercase()).ok_or(WbemStatus::INVALID_NAMESPACE)?;
         namespace.classes.remove(&name.to_lowercase()).ok_or(WbemStatus::NOT_FOUND)?;
         namespace.order.retain(|n| *n != name.to_lowercase());
-        namespace.instances.retain(|i| !i.class.is_a(name));
+        namespace.retain(|i| !i.class.is_a(name));
         Ok(())
     }
 
     fn delete_instance(&mut self, namespace: &str, path: &ObjectPath) -> Result<(), WbemStatus> {
         let namespace = self.namespaces.get_mut(&namespace.to_lowercase()).ok_or(WbemStatus::INVALID_NAMESPACE)?;
         let before = namespace.instances.len();
-        namespace.instances.retain(|i| !path_of(i).is_some_and(|p| p.same_object(path)));
+        namespace.retain(|i| !path_of(i).is_some_and(|p| p.same_object(path)));
         if namespace.instances.len() == before { Err(WbemStatus::NOT_FOUND) } else { Ok(()) }
     }
 

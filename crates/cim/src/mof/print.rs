@@ -13,10 +13,10 @@ pub fn print_class(class: &Class) -> String {
     let mut out = String::new();
     qualifiers(&mut out, &decl.qualifiers, "\n");
     out.push_str("class ");
-    out.push_str(&decl.name);
+    name(&mut out, &decl.name);
     if let Some(superclass) = class.superclass() {
         out.push_str(" : ");
-        out.push_str(superclass);
+        name(&mut out, superclass);
     }
     out.push_str("\n{\n");
     for p in &decl.properties {
@@ -45,8 +45,8 @@ pub fn print_instance(instance: &Instance) -> String {
 fn instance_body(out: &mut String, instance: &Instance, depth: usize) {
     let indent = "  ".repeat(depth + 1);
     out.push_str("instance of ");
-    out.push_str(&instance.class.name);
-    out.push_str("\n");
+    name(out, &instance.class.name);
+    out.push('\n');
     out.push_str(&"  ".repeat(depth));
     out.push_str("{\n");
     for (place, p) in instance.class.properties.iter().enumerate() {
@@ -59,7 +59,7 @@ fn instance_body(out: &mut String, instance: &Instance, depth: usize) {
         if let Some(own) = own {
             qualifiers(out, own, " ");
         }
-        out.push_str(&p.name);
+        name(out, &p.name);
         if !is_default {
             out.push_str(" = ");
             value(out, instance.values.get(place).unwrap_or(&Value::Null), depth + 1);
@@ -74,7 +74,7 @@ fn property(out: &mut String, p: &PropertyDecl) {
     qualifiers(out, &p.qualifiers, " ");
     type_name(out, p.ty, p.class.as_deref());
     out.push(' ');
-    out.push_str(&p.name);
+    name(out, &p.name);
     if p.ty.array {
         out.push_str("[]");
     }
@@ -96,7 +96,7 @@ fn method(out: &mut String, m: &MethodDecl) {
         }
     }
     out.push(' ');
-    out.push_str(&m.name);
+    name(out, &m.name);
     out.push('(');
     for (i, p) in m.parameters.iter().enumerate() {
         out.push_str(if i == 0 { "" } else { ", " });
@@ -108,7 +108,7 @@ fn method(out: &mut String, m: &MethodDecl) {
 fn type_name(out: &mut String, ty: Type, class: Option<&str>) {
     match (ty.cim, class) {
         (CimType::Reference, class) => {
-            out.push_str(class.unwrap_or("object"));
+            name(out, class.unwrap_or("object"));
             out.push_str(" ref");
         }
         (CimType::Object, Some(class)) => {
@@ -116,7 +116,7 @@ fn type_name(out: &mut String, ty: Type, class: Option<&str>) {
             if CimType::from_name(class).is_some() || class.eq_ignore_ascii_case("void") {
                 out.push_str("object:");
             }
-            out.push_str(class);
+            name(out, class);
         }
         (cim, _) => out.push_str(cim.name()),
     }
@@ -136,7 +136,7 @@ fn qualifiers(out: &mut String, set: &Qualifiers, end: &str) {
 }
 
 fn qualifier(out: &mut String, q: &Qualifier) {
-    out.push_str(&q.name);
+    name(out, &q.name);
     match &q.value {
         Value::Boolean(true) => {}
         Value::Array(_) => {
@@ -215,6 +215,11 @@ fn embedded(out: &mut String, entity: &Entity, depth: usize) {
         Some(Ok(instance)) if depth < super::limits::DEPTH_MAX => instance_body(out, &instance, depth),
         _ => out.push_str("NULL"),
     }
+}
+
+/// A name as it is. What a peer put into one that is no name of MOF is not handed on to a terminal.
+fn name(out: &mut String, s: &str) {
+    out.extend(s.chars().map(|c| if c == '_' || c.is_alphanumeric() { c } else { '\u{fffd}' }));
 }
 
 fn string(out: &mut String, s: &str) {

@@ -1,16 +1,19 @@
 //! From tokens to a [`Document`], by recursive descent. An error skips to the next `;` and parsing goes on.
 
 use super::ast::{
-    ClassItem, Document, Initializer, InstanceItem, Item, ItemKind, Literal, MethodItem, Pragma, PropertyItem, PutMode, QualifierItem,
-    QualifierType, TypeItem, ValueItem,
+    ClassItem, Document, Initializer, InstanceItem, Item, ItemKind, Literal, MethodItem, Pragma, PropertyItem, QualifierItem, TypeItem,
+    ValueItem,
 };
 use super::lexer::{Kind, Lexer, Token};
 use super::{MofError, Source, limits};
 use crate::schema::{METHODS_MAX, PROPERTIES_MAX};
-use crate::{CimType, Diag, Flavor, Type, WbemStatus, names_equal};
+use crate::{CimType, Diag, Type, WbemStatus, names_equal};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+
+mod pragma;
+mod qualifiers;
 
 type Parse<T> = Result<T, MofError>;
 type Named = (String, Range<usize>);
@@ -147,22 +150,30 @@ impl Parser<'_> {
         Ok((self.lexer.text_of(&token).to_owned(), token.span))
     }
 
-    /// Skips behind the next `;` that is outside braces opened on the way, or to the end.
+    /// Skips behind the next `;` that is outside braces opened on the way, or to the next `class` or `#pragma`, or to the end.
     fn recover(&mut self) {
         let mut depth = 0usize;
         while self.errors.len() < limits::ERRORS_MAX {
-            match self.take() {
-                Ok(token) => match token.kind {
-                    Kind::End => {
-                        self.ahead.push_front(token);
-                        return;
-                    }
-                    Kind::Punct('{') => depth += 1,
-                    Kind::Punct('}') => depth = depth.saturating_sub(1),
-                    Kind::Punct(';') if depth == 0 => return,
-                    _ => {}
-                },
-                Err(e) => self.errors.push(e),
+            let token = match self.peek() {
+                Ok(token) => token.clone(),
+                Err(e) => {
+                    self.errors.push(e);
+                    continue;
+                }
+            };
+            match token.kind {
+                Kind::End => return,
+                // Neither can stand in a value. The next item takes them, so that parsing gets on.
+                Kind::Pragma if depth == 0 => return,
+                Kind::Name if depth == 0 && self.lexer.text_of(&token).eq_ignore_ascii_case("class") => return,
+                Kind::Punct('{') => depth += 1,
+                Kind::Punct('}') => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            // The token was peeked: this cannot fail.
+            let _ = self.take();
+            if token.kind == Kind::Punct(';') && depth == 0 {
+                return;
             }
         }
     }
@@ -242,11 +253,11 @@ impl Parser<'_> {
         let mut superclass = None;
         if self.take_if(':')? {
             superclass = Some(self.name(WbemStatus::MOF_EXPECTED_CLASS_NAME, "the name of the superclass")?);
-            if let Some(second) = self.alias()? {
-                if alias.replace(second).is_some() {
-                    let at = self.last_end;
-                    return Err(self.error_at(WbemStatus::MOF_MULTIPLE_ALIASES, at..at, "a class has one alias"));
-                }
+            if let Some(second) = self.alias()?
+                && alias.replace(second).is_some()
+            {
+                let at = self.last_end;
+                return Err(self.error_at(WbemStatus::MOF_MULTIPLE_ALIASES, at..at, "a class has one alias"));
             }
         }
         let mut class = ClassItem { name, alias, superclass, qualifiers, properties: Vec::new(), methods: Vec::new() };
@@ -511,240 +522,5 @@ impl Parser<'_> {
         }
         let at = self.last_end;
         Err(self.error_at(WbemStatus::MOF_INVALID_FILE, at..at, format!("more than {PROPERTIES_MAX} members in one list")))
-    }
-
-    // Qualifiers.
-
-    fn qualifiers(&mut self) -> Parse<Vec<QualifierItem>> {
-        let mut list: Vec<QualifierItem> = Vec::new();
-        if !self.take_if('[')? {
-            return Ok(list);
-        }
-        if self.take_if(']')? {
-            return Ok(list);
-        }
-        loop {
-            self.members(list.len())?;
-            let (name, span) = self.name(WbemStatus::MOF_EXPECTED_QUALIFIER_NAME, "the name of a qualifier")?;
-            if names_equal(&name, "CIMTYPE") {
-                let message = "CIMTYPE is made from the type and cannot be written";
-                return Err(self.error_at(WbemStatus::MOF_CIMTYPE_QUALIFIER, span, message));
-            }
-            if list.iter().any(|q| names_equal(&q.name, &name)) {
-                return Err(self.error_at(WbemStatus::MOF_DUPLICATE_QUALIFIER, span, format!("{name} is given twice")));
-            }
-            let value = if self.take_if('(')? {
-                let mut value = self.initializer(0)?;
-                // A string may go on with a macro of a header that is not here.
-                while matches!(self.peek()?.kind, Kind::Name | Kind::String(_))
-                    && matches!(value.literal, Literal::String(_) | Literal::Word(_))
-                {
-                    let token = self.take()?;
-                    if token.kind == Kind::Name {
-                        value = Initializer { literal: Literal::Word(self.lexer.text_of(&token).to_owned()), span: token.span };
-                    }
-                }
-                if matches!(value.literal, Literal::Alias(_) | Literal::Instance(_)) {
-                    let message = "a qualifier is a boolean, a number or a string";
-                    return Err(self.error_at(WbemStatus::MOF_ILLEGAL_CONSTANT_VALUE, value.span, message));
-                }
-                self.expect(')')?;
-                Some(value)
-            } else if self.at('{')? {
-                Some(self.initializer(0)?)
-            } else {
-                None
-            };
-            let flavor = if self.take_if(':')? { Some(self.flavors(None)?) } else { None };
-            list.push(QualifierItem { name, span, value, flavor });
-            if self.take_if(']')? {
-                return Ok(list);
-            }
-            if !self.take_if(',')? {
-                return Err(self.unexpected(WbemStatus::MOF_EXPECTED_CLOSE_BRACKET, ", or ]"));
-            }
-        }
-    }
-
-    /// Flavor words in a row; with a separator they end at the closing parenthesis.
-    fn flavors(&mut self, separator: Option<char>) -> Parse<u8> {
-        let mut bits = 0;
-        let (mut enable, mut restricted, mut any) = (false, false, false);
-        loop {
-            let token = self.peek()?.clone();
-            if token.kind != Kind::Name {
-                if any {
-                    return Ok(bits);
-                }
-                return Err(self.unexpected(WbemStatus::MOF_EXPECTED_FLAVOR_TYPE, "a flavor such as ToSubclass"));
-            }
-            let word = self.lexer.text_of(&token).to_ascii_lowercase();
-            match word.as_str() {
-                "toinstance" => bits |= Flavor::TO_INSTANCE,
-                "tosubclass" => bits |= Flavor::TO_SUBCLASS,
-                "disableoverride" => bits |= Flavor::DISABLE_OVERRIDE,
-                // `Translatable` is the DMTF's word for it.
-                "amended" | "translatable" => bits |= Flavor::AMENDED,
-                "enableoverride" => enable = true,
-                "restricted" => restricted = true,
-                "nottoinstance" | "nottosubclass" => {}
-                _ => {
-                    let message = "a flavor is ToInstance, ToSubclass, EnableOverride, DisableOverride, Restricted or Amended";
-                    return Err(self.error_at(WbemStatus::MOF_EXPECTED_FLAVOR_TYPE, token.span, message));
-                }
-            }
-            any = true;
-            self.take()?;
-            if enable && bits & Flavor::DISABLE_OVERRIDE != 0 {
-                let message = "EnableOverride and DisableOverride exclude each other";
-                return Err(self.error_at(WbemStatus::MOF_INCOMPATIBLE_FLAVOR_TYPES, token.span, message));
-            }
-            if restricted && bits & (Flavor::TO_INSTANCE | Flavor::TO_SUBCLASS) != 0 {
-                let message = "Restricted excludes ToInstance and ToSubclass";
-                return Err(self.error_at(WbemStatus::MOF_INCOMPATIBLE_FLAVOR_TYPES2, token.span, message));
-            }
-            if let Some(separator) = separator {
-                if !self.take_if(separator)? {
-                    return Ok(bits);
-                }
-            }
-        }
-    }
-
-    fn qualifier_type(&mut self) -> Parse<QualifierType> {
-        let (name, _) = self.name(WbemStatus::MOF_EXPECTED_QUALIFIER_NAME, "the name of the qualifier")?;
-        let syntax = WbemStatus::MOF_INVALID_QUALIFIER_SYNTAX;
-        if !self.take_if(':')? {
-            return Err(self.unexpected(syntax, ":"));
-        }
-        let mut declared = QualifierType { name, scopes: Vec::new(), flavor: 0 };
-        let token = self.peek()?.clone();
-        if token.kind != Kind::Name || CimType::from_name(self.lexer.text_of(&token)).is_none() {
-            declared.flavor = self.flavors(None)?;
-            self.expect(';')?;
-            return Ok(declared);
-        }
-        self.take()?;
-        self.array_brackets()?;
-        if self.take_if('=')? {
-            self.initializer(0)?;
-        }
-        // DSP0004: what a declaration leaves unsaid is EnableOverride, ToSubclass.
-        declared.flavor = Flavor::TO_SUBCLASS;
-        while self.take_if(',')? {
-            let scope = self.take_word("scope")?;
-            if !scope && !self.take_word("flavor")? {
-                return Err(self.unexpected(syntax, "Scope or Flavor"));
-            }
-            self.expect('(')?;
-            if scope {
-                loop {
-                    self.room(declared.scopes.len())?;
-                    declared.scopes.push(self.name(syntax, "a scope such as class or any")?.0);
-                    if !self.take_if(',')? {
-                        break;
-                    }
-                }
-            } else {
-                let start = self.last_end;
-                let text_start = self.peek()?.span.start.max(start);
-                let flavor = self.flavors(Some(','))?;
-                let stated = self.source.text.get(text_start..self.last_end).unwrap_or("").to_ascii_lowercase();
-                let propagation = stated.contains("restricted") || stated.contains("tosubclass");
-                declared.flavor = flavor | if propagation { 0 } else { Flavor::TO_SUBCLASS };
-            }
-            self.expect(')')?;
-        }
-        self.expect(';')?;
-        Ok(declared)
-    }
-
-    // Pragmas.
-
-    fn pragma(&mut self, hash: Range<usize>) -> Parse<Pragma> {
-        let invalid = WbemStatus::MOF_INVALID_PRAGMA;
-        let (name, span) = self.name(invalid, "the name of the pragma")?;
-        let mut arguments = Vec::new();
-        if self.take_if('(')? && !self.take_if(')')? {
-            loop {
-                self.room(arguments.len())?;
-                arguments.push(self.pragma_argument()?);
-                if self.take_if(')')? {
-                    break;
-                }
-                if !self.take_if(',')? {
-                    return Err(self.unexpected(invalid, ", or )"));
-                }
-            }
-        }
-        let whole = hash.start..self.last_end;
-        let one = |status: WbemStatus, what: &str| match arguments.as_slice() {
-            [one] if !one.is_empty() => Ok(one.clone()),
-            _ => Err(MofError::new(self.source, status, Diag::new(whole.clone(), format!("#pragma {name} takes {what} in quotes")))),
-        };
-        Ok(match name.to_ascii_lowercase().as_str() {
-            "namespace" => Pragma::Namespace(one(WbemStatus::MOF_INVALID_NAMESPACE_SYNTAX, "one namespace")?),
-            "include" => Pragma::Include(one(WbemStatus::MOF_ERROR_INVALID_INCLUDE_FILE, "one file name")?),
-            "amendment" => Pragma::Amendment(one(WbemStatus::MOF_INVALID_AMENDMENT_SYNTAX, "one locale such as MS_409")?),
-            "locale" => Pragma::Locale(one(invalid, "one locale")?),
-            "autorecover" => Pragma::Autorecover,
-            "classflags" => Pragma::ClassFlags(self.put_mode(&arguments, &span)?),
-            "instanceflags" => Pragma::InstanceFlags(self.put_mode(&arguments, &span)?),
-            "deleteclass" => {
-                let (class, must_exist) = self.deletion(&arguments, WbemStatus::MOF_INVALID_DELETECLASS_SYNTAX, &whole)?;
-                Pragma::DeleteClass { class, must_exist }
-            }
-            "deleteinstance" => {
-                let (path, must_exist) = self.deletion(&arguments, WbemStatus::MOF_INVALID_DELETEINSTANCE_SYNTAX, &whole)?;
-                Pragma::DeleteInstance { path, must_exist }
-            }
-            _ => Pragma::Other { name, arguments },
-        })
-    }
-
-    fn pragma_argument(&mut self) -> Parse<String> {
-        let token = self.take()?;
-        Ok(match token.kind {
-            Kind::String(mut text) => {
-                while let Kind::String(more) = &self.peek()?.kind {
-                    text.push_str(more);
-                    self.take()?;
-                }
-                text
-            }
-            Kind::Name | Kind::Integer(_) | Kind::Alias => self.lexer.text_of(&token).to_owned(),
-            _ => return Err(self.error_at(WbemStatus::MOF_INVALID_PRAGMA, token.span, "expected a string, a word or a number")),
-        })
-    }
-
-    fn put_mode(&self, arguments: &[String], span: &Range<usize>) -> Parse<PutMode> {
-        let mut mode = PutMode::default();
-        for argument in arguments {
-            match argument.to_ascii_lowercase().as_str() {
-                "createonly" | "2" => mode.create_only = true,
-                "updateonly" | "1" => mode.update_only = true,
-                "safeupdate" | "32" | "0x20" => mode.safe = true,
-                "forceupdate" | "64" | "0x40" => mode.force = true,
-                "createorupdate" | "0" => {}
-                _ => {
-                    let message = "a flag is createonly, updateonly, safeupdate or forceupdate";
-                    return Err(self.error_at(WbemStatus::MOF_INVALID_FLAGS_SYNTAX, span.clone(), message));
-                }
-            }
-        }
-        if arguments.is_empty() || mode.create_only && mode.update_only {
-            let message = "expected flags that do not contradict each other";
-            return Err(self.error_at(WbemStatus::MOF_INVALID_FLAGS_SYNTAX, span.clone(), message));
-        }
-        Ok(mode)
-    }
-
-    fn deletion(&self, arguments: &[String], status: WbemStatus, span: &Range<usize>) -> Parse<(String, bool)> {
-        let must_exist = match arguments {
-            [_, how] if how.eq_ignore_ascii_case("fail") => true,
-            [_, how] if how.eq_ignore_ascii_case("nofail") => false,
-            _ => return Err(self.error_at(status, span.clone(), r#"expected ("name", FAIL) or ("name", NOFAIL)"#)),
-        };
-        Ok((arguments.first().cloned().unwrap_or_default(), must_exist))
     }
 }
