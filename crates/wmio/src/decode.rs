@@ -12,9 +12,9 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct DecodeOptions {
-    /// Read an instance as clients build them rather than as Windows does: a reference of 0 is NULL (there lies the class
-    /// name), and a slot that is not 0 counts although the NdTable says "default". impacket writes the two bits of the
-    /// NdTable the wrong way round and leaves references of unset properties 0.
+    /// Read an instance as clients build them rather than as Windows does: a reference of 0 is NULL whatever the NdTable
+    /// says, for there lies the class name. impacket leaves the references of unset properties 0, and swaps the two bits of the
+    /// NdTable: an unset property that is not inherited comes as "default", which the class then answers with NULL.
     pub from_client: bool,
 }
 
@@ -293,3 +293,6 @@ pub(crate) fn value(octets: &Bytes, view: ValueView<'_>, budget: &mut Budget) ->
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

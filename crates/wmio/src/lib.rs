@@ -14,6 +14,7 @@ mod samples;
 mod stored;
 mod values;
 
+pub mod exercise;
 pub mod limits;
 pub mod object_array;
 pub mod view;

@@ -5,7 +5,7 @@ use crate::encode::Part;
 use crate::view::{ClassView, InstanceView, Slot, TableSizes, UnitView, ValueView};
 use crate::{DecodeError, DecodeOptions, EncodeError};
 use bytes::Bytes;
-use rwmi_cim::{Class, Decoration, Object, Qualifiers, Value, Values};
+use rwmi_cim::{CimType, Class, Decoration, Object, Qualifiers, Value, Values};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -97,33 +97,20 @@ impl WireValues {
     fn read(&self, property: usize) -> Result<Value, DecodeError> {
         let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return Ok(Value::Null) };
         let view = self.view()?;
-        let found = if self.options.from_client { client_value(&view, slot)? } else { view.value(slot)? };
-        match found {
+        if self.options.from_client && view.nd_bits(slot.order) == 0 && refers_to_nothing(&view, slot) {
+            return Ok(Value::Null);
+        }
+        match view.value(slot)? {
             Some(value) => decode::value(&self.octets, value, &mut self.budget()),
             None => Ok(self.layout.class.properties.get(property).map_or(Value::Null, |p| p.default.clone())),
         }
     }
 }
 
-/// The value of a slot as clients write them; see [`DecodeOptions::from_client`].
-fn client_value<'a>(view: &InstanceView<'a>, slot: Slot) -> Result<Option<ValueView<'a>>, DecodeError> {
-    let bits = view.nd_bits(slot.order);
-    if bits & 1 != 0 {
-        return Ok(Some(ValueView::Null));
-    }
-    let len = crate::view::slot_len(slot.ty);
-    let from = slot.offset as usize;
-    let zero = view.values().get(from..from.saturating_add(len)).is_some_and(|v| v.iter().all(|b| *b == 0));
-    let reference = slot.ty.array
-        || matches!(
-            slot.ty.cim,
-            rwmi_cim::CimType::String | rwmi_cim::CimType::DateTime | rwmi_cim::CimType::Reference | rwmi_cim::CimType::Object
-        );
-    match (zero, bits) {
-        (true, 2) => Ok(None),
-        (true, _) if reference => Ok(Some(ValueView::Null)),
-        _ => view.slot(slot).map(Some),
-    }
+/// Whether a property is a reference of 0; see [`DecodeOptions::from_client`].
+fn refers_to_nothing(view: &InstanceView<'_>, slot: Slot) -> bool {
+    let reference = slot.ty.array || matches!(slot.ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object);
+    reference && view.values().get(slot.offset as usize..).is_some_and(|v| v.starts_with(&[0; 4]))
 }
 
 /// How many octets a value takes out of its heap.
@@ -146,11 +133,7 @@ impl Values for WireValues {
 
     fn is_default(&self, property: usize) -> bool {
         let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return false };
-        let Ok(view) = self.view() else { return false };
-        if self.options.from_client {
-            return matches!(client_value(&view, slot), Ok(None));
-        }
-        view.nd_bits(slot.order) & 2 != 0
+        self.view().is_ok_and(|view| view.nd_bits(slot.order) & 2 != 0)
     }
 
     fn qualifiers(&self) -> Result<Qualifiers, String> {

@@ -1,6 +1,6 @@
 use super::*;
-use crate::samples::{hex, lx_base, lx_disk, sda, sha256};
 use crate::decode_unit;
+use crate::samples::{hex, lx_base, lx_disk, sda, sha256};
 use bytes::Bytes;
 use rwmi_cim::{CimType, Instance, Property, Value};
 

@@ -74,11 +74,6 @@ impl<'a> InstanceView<'a> {
         }
     }
 
-    /// What lies in the slot of a property, whatever the NdTable says.
-    pub fn slot(&self, slot: Slot) -> Result<ValueView<'a>, DecodeError> {
-        ValueView::in_table(self.values, slot, self.heap)
-    }
-
     /// The octets of the ValueTable.
     pub(crate) fn values(&self) -> &'a [u8] {
         self.values
