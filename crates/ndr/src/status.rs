@@ -121,6 +121,7 @@ code_space! {
         ERROR_SUCCESS = 0, "success";
         ERROR_ACCESS_DENIED = 5, "access denied";
         RPC_S_INVALID_TAG = 1733, "the tag is not valid";
+        RPC_S_STRING_TOO_LONG = 1743, "the string is too long";
         OR_INVALID_OXID = 1910, "there is no such object exporter";
         OR_INVALID_OID = 1911, "there is no such object";
         OR_INVALID_SET = 1912, "there is no such ping set";

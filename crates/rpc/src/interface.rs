@@ -283,7 +283,7 @@ macro_rules! interface {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use std::sync::Arc;
 
@@ -307,7 +307,7 @@ mod tests {
         }
     }
     /// An in-process channel: the client end talks to the server end with real stub octets and no socket.
-    struct Local(Arc<dyn Dispatch>);
+    pub(crate) struct Local(pub(crate) Arc<dyn Dispatch>);
     impl Channel for Local {
         async fn call_raw(&self, _: SyntaxId, object: Option<Guid>, opnum: u16, stub: Bytes) -> Result<Bytes, ChannelError> {
             self.0.dispatch(&cx(object), opnum, stub).await.map_err(ChannelError::Fault)
@@ -317,7 +317,7 @@ mod tests {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         CallContext { object, caller: None, level: AuthLevel::None, peer: any, local: any, connection: 0 }
     }
-    fn block_on<F: Future>(f: F) -> F::Output {
+    pub(crate) fn block_on<F: Future>(f: F) -> F::Output {
         let mut f = std::pin::pin!(f);
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         loop {

@@ -6,10 +6,13 @@
 
 mod connection;
 mod endpoint;
+pub mod epm;
 mod fragment;
 mod interface;
+pub mod mgmt;
 pub mod pdu;
 mod protect;
+mod tower;
 mod verification;
 
 #[doc(hidden)]
@@ -24,3 +27,4 @@ pub use interface::{
 };
 #[doc(hidden)]
 pub use rwmi_ndr as __ndr;
+pub use tower::{Floor, TOWER_LEN_MAX, Tower};
