@@ -140,13 +140,19 @@ impl Accounts {
         Ok(self.current()?.iter().map(|a| a.info.clone()).collect())
     }
 
-    /// Adds an account, or gives it another password and other rights.
-    pub fn add(&self, name: &str, hash: NtHash, admin: bool) -> Result<Change, AccountsError> {
+    /// Whether a name can be one of an account.
+    pub fn check_name(name: &str) -> Result<(), AccountsError> {
         const FORBIDDEN: &str = "\"/\\[]:;|=,+*?<>@";
         let len = name.chars().count();
         if !(1..=104).contains(&len) || name.trim() != name || name.chars().any(|c| c.is_control() || FORBIDDEN.contains(c)) {
             return Err(AccountsError::Name(name.into()));
         }
+        Ok(())
+    }
+
+    /// Adds an account, or gives it another password and other rights.
+    pub fn add(&self, name: &str, hash: NtHash, admin: bool) -> Result<Change, AccountsError> {
+        Accounts::check_name(name)?;
         self.change(|accounts| {
             let account = Account { info: AccountInfo { name: name.into(), admin }, hash };
             match accounts.iter().position(|a| names_equal(&a.info.name, name)) {

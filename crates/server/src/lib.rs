@@ -6,10 +6,12 @@ mod adapter;
 mod broker;
 pub mod config;
 mod cursor;
+mod service;
 mod shipped;
 pub mod store;
 
 pub use accounts::{AccountInfo, Accounts, AccountsError};
 pub use broker::{Broker, Failure, Options};
 pub use config::{Config, ConfigError};
+pub use service::{Addresses, ListenError, Running, SOCKET_NAME, ServeError, Server};
 pub use shipped::Schema;

@@ -17,8 +17,6 @@ use tokio::time::timeout;
 /// What came of a call.
 #[derive(Clone)]
 pub(super) enum Yield {
-    /// Nothing but the status.
-    Nothing,
     /// An object.
     Object(InterfacePointer),
     /// A namespace.
