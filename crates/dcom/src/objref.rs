@@ -308,10 +308,10 @@ impl Decode for InterfacePointer {
     fn decode_scalars(r: &mut Reader) -> rwmi_ndr::Result<Self> {
         let max = u32::decode(r)?;
         let len = u32::decode(r)?;
-        if len != max {
+        if max < len {
             return Err(r.invalid("MInterfacePointer.ulCntData", len));
         }
-        r.bytes("MInterfacePointer.abData", len as usize).map(InterfacePointer)
+        r.bytes("MInterfacePointer.abData", max as usize).map(|data| InterfacePointer(data.slice(..len as usize)))
     }
     fn decode_referents(p: Self, _: &mut Reader) -> rwmi_ndr::Result<Self> {
         Ok(p)
@@ -364,7 +364,7 @@ mod tests {
         InterfacePointer(Bytes::from_static(b"MEOW")).encode(&mut w);
         let octets = w.finish();
         assert_eq!(&octets[..], b"\x04\0\0\0\x04\0\0\0MEOW");
-        let lying = Bytes::from_static(b"\x05\0\0\0\x04\0\0\0MEOW");
+        let lying = Bytes::from_static(b"\x04\0\0\0\x05\0\0\0MEOW!");
         assert!(InterfacePointer::decode(&mut Reader::new(lying, Limits::default())).is_err());
     }
 }

@@ -103,18 +103,18 @@ impl Decode for Bstr {
         let max = u32::decode(r)?;
         let len = u32::decode(r)?;
         let units = u32::decode(r)?;
-        if units != max {
+        if max < units {
             return Err(r.invalid("FLAGGED_WORD_BLOB.clSize", units));
         }
-        if UNITS_MAX < units {
-            return Err(r.error("FLAGGED_WORD_BLOB.clSize", DecodeErrorKind::OverLimit { value: units.into(), limit: UNITS_MAX.into() }));
+        if UNITS_MAX < max {
+            return Err(r.error("FLAGGED_WORD_BLOB.clSize", DecodeErrorKind::OverLimit { value: max.into(), limit: UNITS_MAX.into() }));
         }
         if len == NULL_LEN && units == 0 {
             return Ok(Bstr::Null);
         }
         // The count of octets is not looked at: clients write it with the zero, without, or wrong.
-        let octets = r.bytes("FLAGGED_WORD_BLOB.asData", units as usize * 2)?;
-        Ok(Bstr::Units(octets.as_chunks::<2>().0.iter().map(|c| u16::from_le_bytes(*c)).collect()))
+        let octets = r.bytes("FLAGGED_WORD_BLOB.asData", max as usize * 2)?;
+        Ok(Bstr::Units(octets.as_chunks::<2>().0.iter().take(units as usize).map(|c| u16::from_le_bytes(*c)).collect()))
     }
 }
 

@@ -170,13 +170,13 @@ fn rem_unknown(channel: &Local) -> Proxy<IRemUnknown2, Local> {
 fn refs(ipid: Ipid, public_refs: u32) -> Vec<RemInterfaceRef> {
     vec![RemInterfaceRef { ipid, public_refs, private_refs: 0 }]
 }
-fn fault(result: Result<impl std::fmt::Debug, Error>) -> FaultStatus {
+fn fault(result: Result<impl fmt::Debug, Error>) -> FaultStatus {
     match result.unwrap_err() {
         Error::Channel { source: ChannelError::Fault(status), .. } => status,
         other => panic!("{other}"),
     }
 }
-fn code(result: Result<impl std::fmt::Debug, Error>) -> HResult {
+fn code(result: Result<impl fmt::Debug, Error>) -> HResult {
     result.unwrap_err().hresult().unwrap()
 }
 

@@ -1,0 +1,4 @@
+//! API tests of the WMI interfaces.
+
+mod calls;
+mod wire_data;
