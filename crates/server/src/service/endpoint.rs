@@ -101,7 +101,7 @@ pub(super) struct Port {
 }
 
 /// Every interface that an object of ours can have. A client may bind any of them and call another's methods on it.
-const OBJECT_INTERFACES: [SyntaxId; 13] = [
+pub(super) const OBJECT_INTERFACES: [SyntaxId; 13] = [
     IRemUnknown::SYNTAX,
     IRemUnknown2::SYNTAX,
     rwmi_dcom::IClassFactory::SYNTAX,

@@ -12,13 +12,15 @@ use crate::broker::Broker;
 use crate::config::{Config, ServerConfig};
 use crate::shipped::Schema;
 use crate::store::{Repository, StoreError};
-use endpoint::{Calls, Port, Security};
+use endpoint::{Calls, OBJECT_INTERFACES, Port, Security};
 use listen::{is_family_missing, listener, own_addresses};
 use rwmi_auth::ntlm::AcceptorOptions;
 use rwmi_auth::{AuthLevel, Identity};
 use rwmi_cim::DynProvider;
 use rwmi_dcom::{Exporter, ExporterOptions, IActivation, IObjectExporter, IRemoteSCMActivator, RandomError};
 use rwmi_net::{Limits, Link, ServeOptions, connection_number, serve, serve_stream};
+use rwmi_rpc::epm::{EndpointMapper, Mapper, Registration};
+use rwmi_rpc::mgmt::{Management, Manager};
 use rwmi_rpc::{Dispatch, Interface, SyntaxId};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -131,8 +133,14 @@ impl Server {
                 calls: calls.clone(),
             })
         };
-        let resolver_port = port(resolver_interfaces(&exporter, &realm), false);
-        let objects_port = port(Vec::new(), true);
+        let endpoint_port = sockets.first().map_or(config.server.endpoint_port, |s| s.addresses.endpoint.port());
+        let principal = format!("host/{}", full_name(&config.server, &host));
+        let mut interfaces = resolver_interfaces(&exporter, &realm);
+        interfaces
+            .push((EndpointMapper::SYNTAX, EndpointMapper::serve(Mapper::new(registrations(&interfaces, endpoint_port, object_port)))));
+        interfaces.push(management(interfaces.iter().map(|(syntax, _)| *syntax), &principal));
+        let resolver_port = port(interfaces, false);
+        let objects_port = port(vec![management(OBJECT_INTERFACES, &principal)], true);
         let local = parts.local(&config, object_port)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -274,6 +282,20 @@ fn resolver_interfaces(exporter: &Exporter, realm: &Realm) -> Vec<(SyntaxId, Arc
         (IRemoteSCMActivator::SYNTAX, exporter.activator(activator.clone())),
         (IActivation::SYNTAX, exporter.activation(activator)),
     ]
+}
+
+/// The interface by which a port tells what it serves.
+fn management(interfaces: impl IntoIterator<Item = SyntaxId>, principal: &str) -> (SyntaxId, Arc<dyn Dispatch>) {
+    (Management::SYNTAX, Management::serve(Manager::new(interfaces, principal)))
+}
+
+/// What the endpoint mapper tells.
+fn registrations(resolver: &[(SyntaxId, Arc<dyn Dispatch>)], endpoint_port: u16, object_port: u16) -> Vec<Registration> {
+    let at = |interface: SyntaxId, port, annotation: &str| Registration { interface, port, annotation: annotation.into() };
+    let mut all: Vec<_> = resolver.iter().map(|(interface, _)| at(*interface, endpoint_port, "DCOM resolver and activator")).collect();
+    all.push(at(EndpointMapper::SYNTAX, endpoint_port, "Endpoint mapper"));
+    all.extend(OBJECT_INTERFACES.map(|interface| at(interface, object_port, "WMI")));
+    all
 }
 
 fn serve_options(config: &Config) -> ServeOptions {
