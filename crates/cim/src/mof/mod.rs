@@ -21,6 +21,8 @@
 
 mod ast;
 mod compile;
+#[doc(hidden)]
+pub mod exercise;
 mod lexer;
 mod memory;
 mod parser;

@@ -461,13 +461,12 @@ instance of C as $i { Id = "1"; Link = $i; Any = { instance of Base { Id = "2"; 
 
 #[test]
 fn a_text_cut_anywhere_is_an_error_and_never_a_panic() {
-    for (at, _) in EVERYTHING.char_indices() {
-        if let Ok(document) = parse("cut", &EVERYTHING[..at]) {
-            let _ = compile_into(&document, "root", &mut store());
-        }
+    for at in 0..EVERYTHING.len() {
+        exercise::octets(&EVERYTHING.as_bytes()[..at]);
     }
     let whole = EVERYTHING.replace("Link = $i;", "");
     compile_into(&parse("whole", &whole).unwrap(), "root", &mut store()).unwrap_or_else(|e| panic!("{}", e.render()));
+    exercise::octets(whole.as_bytes());
 }
 
 #[test]
@@ -523,16 +522,22 @@ proptest! {
             "/*", "*/", "//", "ä",
         ];
         let text: String = pieces.iter().map(|i| format!("{} ", words[*i])).collect();
-        if let Ok(document) = parse("t", &text) {
-            let _ = compile_into(&document, "root", &mut store());
-        }
+        exercise::octets(text.as_bytes());
     }
 
     #[test]
     fn no_octets_make_it_panic(octets in prop::collection::vec(any::<u8>(), 0..200)) {
-        if let Ok(document) = parse_octets("t", &octets) {
-            let _ = compile_into(&document, "root", &mut store());
-        }
+        exercise::octets(&octets);
+    }
+
+    #[test]
+    fn a_text_with_a_piece_elsewhere_still_prints_what_it_compiles(from in 0usize..800, len in 0usize..60, to in 0usize..800) {
+        let mut octets = EVERYTHING.replace("Link = $i;", "").into_bytes();
+        let from = from.min(octets.len());
+        let piece: Vec<u8> = octets.drain(from..(from + len).min(octets.len())).collect();
+        let to = to.min(octets.len());
+        octets.splice(to..to, piece);
+        exercise::octets(&octets);
     }
 }
 
