@@ -1,0 +1,3 @@
+//! The crate against octets of real Windows machines.
+
+mod wire_data;
