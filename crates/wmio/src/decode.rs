@@ -79,12 +79,12 @@ impl Decoder {
 /// assert!(rwmi_wmio::decode_unit(&Bytes::from_static(b"xV4\x12\x01\0\0\0\x09")).is_err());
 /// ```
 pub fn decode_unit(octets: &Bytes) -> Result<Entity, DecodeError> {
-    Decoder::default().unit(octets)
+    alone(octets, &UnitView::parse(octets)?, &mut Budget::of(octets.len(), DecodeOptions::default()))
 }
 
 /// Decodes an ObjectBlock that stands alone. See [`Decoder::block`].
 pub fn decode_block(octets: &Bytes) -> Result<Entity, DecodeError> {
-    Decoder::default().block(octets)
+    alone(octets, &UnitView::parse_block(octets)?, &mut Budget::of(octets.len(), DecodeOptions::default()))
 }
 
 /// What decoding may still cost. One budget serves an object and all that is inside.
@@ -235,16 +235,18 @@ fn block_class(octets: &Bytes, block: &[u8], budget: &mut Budget) -> Result<Arc<
 
 /// Decodes an embedded ObjectBlock. `block` lies in `octets`.
 pub(crate) fn entity(octets: &Bytes, block: &[u8], budget: &mut Budget) -> Result<Entity, DecodeError> {
-    budget.inside(|budget| {
-        let view = UnitView::parse_block(block)?;
-        if view.is_class() {
-            return class_entity(octets, &view, budget).map(Entity::Class);
-        }
-        let (part, rest) = ClassView::parse(view.body)?;
-        let layout = Arc::new(ClassLayout::decode(octets, &part, budget)?);
-        budget.spend(rest.len())?;
-        instance(octets, rest, &layout, decoration(&view).map(Arc::new), budget).map(Entity::Instance)
-    })
+    budget.inside(|budget| alone(octets, &UnitView::parse_block(block)?, budget))
+}
+
+/// Decodes an object without remembering its class. `view` lies in `octets`.
+fn alone(octets: &Bytes, view: &UnitView<'_>, budget: &mut Budget) -> Result<Entity, DecodeError> {
+    if view.is_class() {
+        return class_entity(octets, view, budget).map(Entity::Class);
+    }
+    let (part, rest) = ClassView::parse(view.body)?;
+    let layout = Arc::new(ClassLayout::decode(octets, &part, budget)?);
+    budget.spend(rest.len())?;
+    instance(octets, rest, &layout, decoration(view).map(Arc::new), budget).map(Entity::Instance)
 }
 
 pub(crate) fn qualifiers(octets: &Bytes, set: QualifiersView<'_>, budget: &mut Budget) -> Result<Qualifiers, DecodeError> {

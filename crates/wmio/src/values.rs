@@ -2,12 +2,13 @@
 
 use crate::decode::{self, Budget};
 use crate::encode::Part;
-use crate::view::{ClassView, InstanceView, Slot, TableSizes, UnitView, ValueView};
+use crate::view::{ClassView, Heap, InstanceView, Slot, TableSizes, UnitView, ValueView, nd_bits};
 use crate::{DecodeError, DecodeOptions, EncodeError};
 use bytes::Bytes;
 use rwmi_cim::{CimType, Class, Decoration, Object, Qualifiers, Value, Values};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A class and where the values of its instances lie.
@@ -64,6 +65,8 @@ impl ClassLayout {
 pub struct WireValues {
     layout: Arc<ClassLayout>,
     octets: Bytes,
+    // Where the heap lies in the octets, so that the frame is read once and not for each value.
+    heap: Range<usize>,
     depth: u8,
     options: DecodeOptions,
 }
@@ -71,7 +74,7 @@ pub struct WireValues {
 impl WireValues {
     /// Takes an instance whose frame was checked as `view`, which lies in `octets`.
     pub(crate) fn new(layout: Arc<ClassLayout>, octets: Bytes, view: &InstanceView<'_>, budget: &Budget) -> Result<Self, DecodeError> {
-        let values = WireValues { layout, octets, depth: budget.depth(), options: budget.options };
+        let values = WireValues { layout, octets, heap: view.heap_range(), depth: budget.depth(), options: budget.options };
         // Whoever asks for every value may get the whole heap for each property. That matters only where both are large,
         // so only there is it worth counting what the references lead to.
         let heap = view.heap().0.len();
@@ -90,27 +93,39 @@ impl WireValues {
         InstanceView::parse(&self.octets, self.layout.sizes)
     }
 
+    fn nd_bits(&self, slot: Slot) -> u8 {
+        let table = self.octets.get(INSTANCE_HEAD..).and_then(|o| o.get(..self.layout.sizes.nd));
+        table.and_then(|t| nd_bits(t, slot.order)).unwrap_or(1)
+    }
+
     fn budget(&self) -> Budget {
         Budget::at_depth(self.octets.len(), self.options, self.depth)
     }
 
     fn read(&self, property: usize) -> Result<Value, DecodeError> {
         let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return Ok(Value::Null) };
-        let view = self.view()?;
-        if self.options.from_client && view.nd_bits(slot.order) == 0 && refers_to_nothing(&view, slot) {
+        match self.nd_bits(slot) {
+            0 => {}
+            2 => return Ok(self.layout.class.properties.get(property).map_or(Value::Null, |p| p.default.clone())),
+            _ => return Ok(Value::Null),
+        }
+        let table = self.octets.get(INSTANCE_HEAD.saturating_add(self.layout.sizes.nd)..).unwrap_or_default();
+        let table = table.get(..self.layout.sizes.values).unwrap_or_default();
+        if self.options.from_client && refers_to_nothing(table, slot) {
             return Ok(Value::Null);
         }
-        match view.value(slot)? {
-            Some(value) => decode::value(&self.octets, value, &mut self.budget()),
-            None => Ok(self.layout.class.properties.get(property).map_or(Value::Null, |p| p.default.clone())),
-        }
+        let heap = Heap(self.octets.get(self.heap.clone()).unwrap_or_default());
+        decode::value(&self.octets, ValueView::in_table(table, slot, heap)?, &mut self.budget())
     }
 }
 
+/// Octets of an instance before its NdTable: length, flags, class name.
+const INSTANCE_HEAD: usize = 9;
+
 /// Whether a property is a reference of 0; see [`DecodeOptions::from_client`].
-fn refers_to_nothing(view: &InstanceView<'_>, slot: Slot) -> bool {
+fn refers_to_nothing(table: &[u8], slot: Slot) -> bool {
     let reference = slot.ty.array || matches!(slot.ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object);
-    reference && view.values().get(slot.offset as usize..).is_some_and(|v| v.starts_with(&[0; 4]))
+    reference && table.get(slot.offset as usize..).is_some_and(|v| v.starts_with(&[0; 4]))
 }
 
 /// How many octets a value takes out of its heap.
@@ -133,7 +148,7 @@ impl Values for WireValues {
 
     fn is_default(&self, property: usize) -> bool {
         let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return false };
-        self.view().is_ok_and(|view| view.nd_bits(slot.order) & 2 != 0)
+        self.nd_bits(slot) & 2 != 0
     }
 
     fn qualifiers(&self) -> Result<Qualifiers, String> {

@@ -24,7 +24,10 @@ fn from_impacket() -> Bytes {
     let instance = hex("4a000000 00 00000000  c0 08  0e000000 00000000 0100 00000000 07000000 00000000  04000000 01
         20000080 005f5f504152414d455445525300 01 6300 6d00 6400 2e00 6500 7800 6500 0000 00");
     assert_eq!(instance[0] as usize, instance.len());
-    [&unit[..9 + part], &instance].concat().into()
+    let mut octets = [&unit[..9 + part], &instance].concat();
+    let len = u32::try_from(octets.len() - 8).unwrap();
+    octets[4..8].copy_from_slice(&len.to_le_bytes());
+    octets.into()
 }
 
 #[test]

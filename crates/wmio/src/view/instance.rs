@@ -4,6 +4,7 @@ use super::class::{TableSizes, nd_bits};
 use super::{Heap, QualifiersView, Slot, TextRef, ValueView};
 use crate::DecodeError;
 use crate::octets::Octets;
+use std::ops::Range;
 
 /// An instance without its class part.
 ///
@@ -23,6 +24,7 @@ pub struct InstanceView<'a> {
     qualifiers: &'a [u8],
     property_qualifiers: Option<&'a [u8]>,
     heap: Heap<'a>,
+    heap_at: usize,
 }
 
 impl<'a> InstanceView<'a> {
@@ -49,8 +51,10 @@ impl<'a> InstanceView<'a> {
             }
             _ => None,
         };
+        // Behind the heap's length.
+        let heap_at = whole.len().saturating_sub(octets.0.len()).saturating_add(4);
         let heap = octets.heap()?;
-        Ok(InstanceView { octets: whole, flags, name, nd, values, qualifiers, property_qualifiers, heap })
+        Ok(InstanceView { octets: whole, flags, name, nd, values, qualifiers, property_qualifiers, heap, heap_at })
     }
 
     /// Name of its class.
@@ -74,9 +78,9 @@ impl<'a> InstanceView<'a> {
         }
     }
 
-    /// The octets of the ValueTable.
-    pub(crate) fn values(&self) -> &'a [u8] {
-        self.values
+    /// Where the heap lies in the octets.
+    pub(crate) fn heap_range(&self) -> Range<usize> {
+        self.heap_at..self.heap_at.saturating_add(self.heap.0.len())
     }
 
     /// Qualifiers of the instance.
