@@ -10,7 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use rwmi_ndr::{Decode, Encode, Reader, Writer};
 use std::fmt;
 
-/// Tower id of TCP ([C706] appendix I): the only one we speak.
+/// Tower id of TCP (C706 appendix I): the only one we speak.
 pub const TOWER_TCP: u16 = 7;
 
 /// The port of the resolver, where a binding names none.
@@ -157,7 +157,7 @@ fn take_string(units: &[u16]) -> (String, &[u16]) {
     (String::from_utf16_lossy(text), rest.split_first().map_or(rest, |(_, rest)| rest))
 }
 
-/// The NDR form: a conformant structure, so its max_count comes first ([C706] 14.3.7).
+/// The NDR form: a conformant structure, so its max_count comes first (C706 14.3.7).
 impl Encode for DualStringArray {
     const ALIGN: usize = 4;
     fn encode_scalars(&self, w: &mut Writer) {

@@ -111,9 +111,17 @@ pub mod rem_unknown2 {
         /// Asks for more interfaces of an object, each marshaled.
         6 rem_query_interface2 = RemQueryInterface2 { ipid: Ipid, count: u16, iids: Conformant<Iid> }
             -> RemQueryInterface2Reply { results: Conformant<HResult>, interfaces: Conformant<Option<InterfacePointer>> }
+            nulls(no_interfaces)
     }
 }
 pub use rem_unknown2::IRemUnknown2;
+
+/// The arrays are as long as the request's also where nothing is in them.
+fn no_interfaces(call: &rem_unknown2::RemQueryInterface2) -> rem_unknown2::RemQueryInterface2Reply {
+    let n = call.iids.0.len();
+    let (results, interfaces) = (Conformant(vec![HResult::E_NOINTERFACE; n]), Conformant(vec![None; n]));
+    rem_unknown2::RemQueryInterface2Reply { results, interfaces }
+}
 
 object_interface! {
     /// What every object has; its methods never travel.

@@ -93,11 +93,11 @@ pub trait ObjectDispatch: Send + Sync {
     fn refuse(&self, cx: &ObjectContext, opnum: u16, failure: Failure) -> Result<Bytes, FaultStatus>;
 }
 
-/// The stub of a response. On failure the out parameters are still there, as nulls and zeros.
-pub fn encode_outcome<R: Encode + Default>(cx: &ObjectContext, outcome: Outcome<R>) -> Bytes {
+/// The stub of a response. On failure the out parameters are still there: `nulls`.
+pub fn encode_outcome<R: Encode>(cx: &ObjectContext, outcome: Outcome<R>, nulls: R) -> Bytes {
     let (reply, code, info) = match outcome {
         Ok((reply, code)) => (reply, code, None),
-        Err(failure) => (R::default(), failure.code, failure.info),
+        Err(failure) => (nulls, failure.code, failure.info),
     };
     let extensions = info.filter(|_| cx.session.wants_error_info()).map(|i| Extents(vec![i.to_extent()]));
     let mut w = Writer::default();
@@ -120,7 +120,7 @@ pub fn encode_outcome<R: Encode + Default>(cx: &ObjectContext, outcome: Outcome<
 ///     /// Adds, and gives the sum.
 ///     3 add = Add { number: u32 } -> AddReply { sum: u32 }
 ///     /// Starts again.
-///     4 clear = Clear {} -> ClearReply {} else HResult::E_ABORT
+///     4 clear = Clear {} -> ClearReply {} else(HResult::E_ABORT)
 /// }
 ///
 /// struct One;
@@ -134,14 +134,16 @@ pub fn encode_outcome<R: Encode + Default>(cx: &ObjectContext, outcome: Outcome<
 /// ```
 ///
 /// It gives the interface type, a request and a reply type for each method, a server trait whose methods refuse
-/// with the status behind `else` until they are written, and `serve`. Opnums that are not declared are a fault.
+/// with the status behind `else` until they are written, and `serve`. Opnums that are not declared are a fault. Where the
+/// out parameters of a failing call are not all nulls and zeros (an array says how long it is), `nulls(function)` makes
+/// them from the request.
 #[macro_export]
 macro_rules! object_interface {
     (
         $(#[$im:meta])*
         $vis:vis interface $iface:ident = $uuid:expr, else $default:expr;
         serve $server:ident;
-        $( $(#[$mm:meta])* $opnum:literal $method:ident = $Req:ident { $( $a:ident : $at:ty ),* $(,)? } -> $Rep:ident { $( $r:ident : $rt:ty ),* $(,)? } $(else $status:expr)? $(;)? )*
+        $( $(#[$mm:meta])* $opnum:literal $method:ident = $Req:ident { $( $a:ident : $at:ty ),* $(,)? } -> $Rep:ident { $( $r:ident : $rt:ty ),* $(,)? } $(else($status:expr))? $(nulls($nulls:expr))? )*
     ) => {
         $(#[$im])*
         #[derive(Debug, Clone, Copy)]
@@ -210,8 +212,9 @@ macro_rules! object_interface {
                                     // Octets behind the last parameter are no error: clients send some ([MS-DCOM] 3.2.4.2).
                                     let call = <$Req as $crate::__ndr::Decode>::decode(&mut params)
                                         .map_err(|_| $crate::__ndr::FaultStatus::RPC_X_BAD_STUB_DATA)?;
+                                    let nulls: $Rep = $crate::__first!($($nulls(&call),)? ::std::default::Default::default());
                                     let outcome = self.0.$method(cx, call).await;
-                                    ::std::result::Result::Ok($crate::encode_outcome(cx, outcome))
+                                    ::std::result::Result::Ok($crate::encode_outcome(cx, outcome, nulls))
                                 } )*
                                 _ => {
                                     let _ = (&mut params, cx, &self.0);
@@ -222,7 +225,7 @@ macro_rules! object_interface {
                     }
                     fn refuse(&self, cx: &$crate::ObjectContext, opnum: u16, failure: $crate::Failure) -> ::std::result::Result<$crate::__rpc::Bytes, $crate::__ndr::FaultStatus> {
                         match opnum {
-                            $( $opnum => ::std::result::Result::Ok($crate::encode_outcome::<$Rep>(cx, ::std::result::Result::Err(failure))), )*
+                            $( $opnum => ::std::result::Result::Ok($crate::encode_outcome(cx, ::std::result::Result::Err(failure), <$Rep>::default())), )*
                             _ => {
                                 let _ = (cx, failure);
                                 ::std::result::Result::Err($crate::__ndr::FaultStatus::NCA_S_OP_RNG_ERROR)

@@ -1,8 +1,9 @@
 //! An activation as both ends think of it, apart from the blob.
 
 use super::*;
-use crate::{Clsid, ComVersion, DualStringArray, Iid, InterfacePointer, Ipid, Oxid, TOWER_TCP};
-use rwmi_ndr::{Conformant, DecodeError, HResult, WideString};
+use crate::{Cid, Clsid, ComVersion, CustomObjRef, DualStringArray, Iid, InterfacePointer, Ipid, Oxid, TOWER_TCP};
+use bytes::{BufMut, BytesMut};
+use rwmi_ndr::{Conformant, DecodeError, HResult, WideString, guid};
 
 /// Interfaces read of one request at most.
 pub const INTERFACES_MAX: usize = 64;
@@ -77,7 +78,8 @@ impl ActivationRequest {
             this_size: (16 + 56 + 16 * self.iids.len() as u32).next_multiple_of(8),
             client_version: self.version,
         };
-        let context = ActivationContextInfo { client_ok: 0, reserved1: 0, reserved2: 0, reserved3: 0, client: None, prototype: None };
+        let client = Some(client_context());
+        let context = ActivationContextInfo { client_ok: 0, reserved1: 0, reserved2: 0, reserved3: 0, client, prototype: None };
         let server = self.server.as_deref().map(|name| CoServerInfo {
             reserved1: 0,
             name: Some(WideString(name.to_owned())),
@@ -130,6 +132,26 @@ impl ActivationRequest {
         }
         Ok(ActivationRequest { clsid: wanted.class_id, iids, protseqs, server, version: wanted.client_version, persistent })
     }
+}
+
+/// The context of a client that has nothing to say in it ([MS-DCOM] 2.2.20): a server may refuse a NULL one.
+///
+/// ```text
+/// u16 1  u16 1  GUID id  u32 flags  u32 0  u32 extents  u32 their octets  u32 0  u32 count  u32 frozen
+/// ```
+fn client_context() -> InterfacePointer {
+    const IID_ICONTEXT: Iid = Iid(guid!("000001c0-0000-0000-c000-000000000046"));
+    const CLSID_CONTEXT: Clsid = Clsid(guid!("0000033b-0000-0000-c000-000000000046"));
+    /// CTXMSHLFLAGS_BYVAL.
+    const BY_VALUE: u32 = 2;
+    let mut data = BytesMut::new();
+    data.put_u32_le(0x0001_0001);
+    // Any id that is not null: it names the context to nobody but us.
+    data.put_slice(&Cid::random().unwrap_or(Cid(IID_ICONTEXT.0)).0.0);
+    data.put_u32_le(BY_VALUE);
+    data.put_bytes(0, 20);
+    data.put_u32_le(1);
+    InterfacePointer::from(CustomObjRef::new(IID_ICONTEXT, CLSID_CONTEXT, data.freeze()))
 }
 
 /// CLSCTX_REMOTE_SERVER.

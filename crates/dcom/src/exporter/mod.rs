@@ -229,12 +229,12 @@ impl Exporter {
             return served.dispatch(&context(Arc::default()), opnum, params).await;
         }
         let target = self.table().begin_call(ipid, cx, self.now()).ok_or(FaultStatus::RPC_E_DISCONNECTED)?;
-        // Counts down also when the call is cancelled, which drops this future.
-        let _running = Running { exporter: self, ipid };
         let context = context(target.session);
-        if !same_identity(target.owner.as_deref(), cx.caller.as_deref()) {
+        if !target.is_owner {
             return target.dispatch.refuse(&context, opnum, Failure::from(target.denied));
         }
+        // Counts down also when the call is cancelled, which drops this future.
+        let _running = Running { exporter: self, ipid };
         target.dispatch.dispatch(&context, opnum, params).await
     }
 }
@@ -272,7 +272,7 @@ fn same_identity(a: Option<&Identity>, b: Option<&Identity>) -> bool {
 /// One interface of an object, and what a call on it must know.
 struct Target {
     dispatch: Arc<dyn ObjectDispatch>,
-    owner: Option<Arc<Identity>>,
+    is_owner: bool,
     denied: rwmi_ndr::HResult,
     session: Arc<OrpcSession>,
 }

@@ -74,14 +74,7 @@ impl RemUnknown2 for Server {
 
     async fn rem_query_interface2(&self, cx: &ObjectContext, call: RemQueryInterface2) -> Outcome<RemQueryInterface2Reply> {
         let iids = checked(call.count, &call.iids.0)?;
-        let found = match self.query(cx, call.ipid, iids, 1) {
-            Ok(found) => found,
-            // The arrays are as long as the request's also where nothing is in them.
-            Err(failure) => {
-                let (results, interfaces) = (Conformant(vec![failure.code; iids.len()]), Conformant(vec![None; iids.len()]));
-                return Ok((RemQueryInterface2Reply { results, interfaces }, failure.code));
-            }
-        };
+        let found = self.query(cx, call.ipid, iids, 1)?;
         let code = overall(found.iter().map(Result::is_ok), HResult::E_NOINTERFACE);
         let local = cx.call.local.ip();
         let results = found.iter().map(|f| f.map_or_else(|code| code, |_| HResult::S_OK)).collect();

@@ -205,14 +205,15 @@ impl Table {
     pub(super) fn begin_call(&mut self, ipid: Ipid, cx: &CallContext, now: Instant) -> Option<Target> {
         let object = self.objects.get_mut(self.ipids.get(&ipid)?)?;
         let dispatch = object.interfaces.iter().find(|i| i.ipid == Some(ipid))?.dispatch.clone();
-        object.calls += 1;
-        // A stranger's call keeps nothing alive.
-        if same_identity(object.owner.as_deref(), cx.caller.as_deref()) {
+        let is_owner = same_identity(object.owner.as_deref(), cx.caller.as_deref());
+        // A stranger's call is refused, and keeps nothing alive.
+        if is_owner {
+            object.calls += 1;
             object.last_call = now;
             object.connections.insert(cx.connection);
             object.orphaned = None;
         }
-        Some(Target { dispatch, owner: object.owner.clone(), denied: object.denied, session: object.session.clone() })
+        Some(Target { dispatch, is_owner, denied: object.denied, session: object.session.clone() })
     }
 
     pub(super) fn end_call(&mut self, ipid: Ipid, now: Instant) {

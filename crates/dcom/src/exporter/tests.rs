@@ -23,7 +23,7 @@ object_interface! {
     /// Fails with words.
     4 fail = Fail {} -> FailReply { never: Option<InterfacePointer> }
     /// Is not written.
-    5 missing = Missing {} -> MissingReply { never: u32 } else HResult::E_ABORT
+    5 missing = Missing {} -> MissingReply { never: u32 } else(HResult::E_ABORT)
     /// Asks for error information.
     6 explain = Explain {} -> ExplainReply {}
 }
@@ -356,6 +356,9 @@ fn an_interface_is_asked_for_by_both_ways() {
     let missing = Iid(Guid([3; 16]));
     assert_eq!(code(run(client::query_interface(&remote, counter.ipid(), missing))), HResult::E_NOINTERFACE);
     assert_eq!(code(run(client::query_interface(&remote, Ipid(Guid([7; 16])), IOther::IID))), HResult::RPC_E_INVALID_OBJECT);
+    let call = RemQueryInterface2 { ipid: Ipid(Guid([7; 16])), count: 1, iids: Conformant(vec![missing]) };
+    let (reply, code, _) = run(remote.call_any(&call)).unwrap();
+    assert_eq!((reply.interfaces.0, code), (vec![None], HResult::RPC_E_INVALID_OBJECT));
     let call = RemQueryInterface2 { ipid: counter.ipid(), count: 2, iids: Conformant(vec![IOther::IID, missing]) };
     let (reply, code) = run(remote.call(&call)).unwrap();
     assert_eq!(code, HResult::S_FALSE);

@@ -14,7 +14,7 @@ object_interface! {
     /// Starts again.
     3 reset = Reset {} -> ResetReply {}
     /// Gives at most `count` objects; `timeout_ms` of -1 waits without end. Fewer with `WBEM_S_FALSE` are the last ones.
-    4 next = Next { timeout_ms: i32, count: u32 } -> NextReply { objects: Batch, returned: u32 }
+    4 next = Next { timeout_ms: i32, count: u32 } -> NextReply { objects: Batch, returned: u32 } nulls(none_of)
     /// As `next`, to a sink.
     5 next_async = NextAsync { count: u32, sink: Option<InterfacePointer> } -> NextAsyncReply {}
     /// A second enumerator at the same place.
@@ -37,6 +37,11 @@ object_interface! {
     serve WbemWcoSmartEnum;
     /// Gives a packet with at most `count` objects. `proxy` names the client's cache of classes.
     3 next = SmartNext { proxy: Guid, timeout_ms: i32, count: u32 } -> SmartNextReply { returned: u32, size: u32, buffer: Option<Octets> }
+}
+
+/// A failing `next` says how many were asked for, too: the array of the caller has that size.
+fn none_of(call: &Next) -> NextReply {
+    NextReply::new(call.count, Vec::new())
 }
 
 /// `[size_is(max), length_is(n)] IWbemClassObject**`: room for as many as were asked for, and those that came.

@@ -12,12 +12,12 @@ object_interface! {
     pub interface IWbemLevel1Login = guid!("f309ad18-d86a-11d0-a075-00c04fb68820"), else NOT_SUPPORTED;
     serve WbemLevel1Login;
     /// Whether lists of locales are understood: 1 if so.
-    3 establish_position = EstablishPosition { reserved1: Option<WideString>, reserved2: u32 } -> EstablishPositionReply { locale_version: u32 } else E_NOTIMPL
+    3 establish_position = EstablishPosition { reserved1: Option<WideString>, reserved2: u32 } -> EstablishPositionReply { locale_version: u32 } else(E_NOTIMPL)
     /// Of no use any more.
     4 request_challenge = RequestChallenge { reserved1: Option<WideString>, reserved2: Option<WideString> } -> RequestChallengeReply { challenge: Challenge }
     /// Of no use any more.
     5 wbem_login = WbemLogin { reserved1: Option<WideString>, reserved2: Option<Challenge>, reserved3: i32, context: Option<InterfacePointer> }
-        -> WbemLoginReply { services: Option<InterfacePointer> } else E_NOTIMPL
+        -> WbemLoginReply { services: Option<InterfacePointer> } else(E_NOTIMPL)
     /// Opens a namespace: `\\host\root\cimv2`, `//./root/cimv2`, `root\cimv2`, or NULL for the default.
     6 ntlm_login = NtlmLogin { resource: Option<WideString>, locale: Option<WideString>, flags: i32, context: Option<InterfacePointer> }
         -> NtlmLoginReply { services: Option<InterfacePointer> }
