@@ -212,3 +212,45 @@ fn wire_data_every_marshaled_object_reference_returns() {
     }
     tally.finish(&tree);
 }
+
+/// Recorded stubs with a few octets changed, from a fixed seed: an error or a value, never a panic (in this build, also not by
+/// overflow).
+#[test]
+fn wire_data_changed_stubs_do_not_panic() {
+    const CHANGES: usize = 300;
+    let Some(tree) = Tree::locate() else { return };
+    let operations = operations();
+    let mut tally = Tally::new("changed stubs");
+    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        (seed >> 11) as usize % below.max(1)
+    };
+    for (kind, path) in [Kind::Request, Kind::Response].into_iter().flat_map(|k| tree.files(k).map(move |p| (k, p))) {
+        let Some((interface, name)) = in_name(&path) else { continue };
+        let Some(operation) = operations.iter().find(|o| o.interface == interface && o.name.eq_ignore_ascii_case(&name)) else { continue };
+        let stub = rwmi_wiredata::read(&path).unwrap();
+        let check = if kind == Kind::Request { operation.request } else { operation.response };
+        for _ in 0..CHANGES {
+            let mut changed = stub.clone();
+            for _ in 0..=random(3) {
+                let (at, value) = (random(changed.len()), [0, 1, 0x7f, 0x80, 0xff, random(256) as u8][random(6)]);
+                if let Some(octet) = changed.get_mut(at) {
+                    *octet = value;
+                }
+            }
+            let changed = Bytes::from(changed);
+            let _ = check(changed.clone());
+            for start in (0..changed.len()).filter(|i| changed[*i..].starts_with(b"MEOW")) {
+                let pointer = InterfacePointer(changed.slice(start..));
+                let _ = pointer.objref().map(|r| r.to_octets());
+                let _ = ActivationBlob::from_pointer(&pointer, Direction::In).map(|b| ActivationRequest::from_blob(&b));
+                let _ = ActivationBlob::from_pointer(&pointer, Direction::Out).map(|b| ActivationReply::from_blob(&b));
+            }
+        }
+        tally.pass();
+    }
+    tally.finish(&tree);
+}
