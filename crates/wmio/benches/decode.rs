@@ -15,6 +15,12 @@ use std::sync::Arc;
 
 fn main() {
     println!("Win32_UTCTime: {}", if recorded().is_some() { "the recorded one" } else { "made up" });
+    // The octets, for a script that lets others read the same.
+    if let Some(folder) = std::env::var_os("RWMI_BENCH_OCTETS") {
+        let folder = std::path::PathBuf::from(folder);
+        std::fs::write(folder.join("unit.wmio"), unit()).unwrap();
+        std::fs::write(folder.join("packet.bin"), packet(100)).unwrap();
+    }
     divan::main();
 }
 
