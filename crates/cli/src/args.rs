@@ -91,13 +91,8 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(crate) no_smart_enum: bool,
 
-    /// Data directory of the server on this computer, for `.`
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-
-    /// Configuration of the server on this computer, for `.` when none runs
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
 }
 
 /// Where a password comes from: standard input, a file, $RWMI_PASSWORD, or a prompt.
@@ -237,13 +232,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "N")]
     pub(crate) object_port: Option<u16>,
 
-    /// Where accounts and the repository live
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-
-    /// Configuration file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: Place,
 
     /// Read the configuration, say what is wrong with it, and stop
     #[arg(long)]
@@ -256,9 +246,21 @@ pub(crate) struct Account {
     pub(crate) action: AccountAction,
 }
 
+/// Where the server on this computer keeps things.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct Place {
+    /// Data directory of the server; else the configuration's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Configuration file of the server; else /etc/rwmi/rwmi.toml, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AccountAction {
-    /// Add an account, or give an existing one a new password
+    /// Add an account, or give an existing one a new password and new rights
     Add {
         /// Its name
         name: String,
@@ -267,24 +269,33 @@ pub(crate) enum AccountAction {
         admin: bool,
         #[command(flatten)]
         password: Password,
-        /// Where accounts live
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
     /// Remove an account
     Remove {
         /// Its name
         name: String,
-        /// Where accounts live
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
     },
-    /// List the accounts, one a line
+    /// List the accounts, one a line: name, tab, `admin` or `user`
     List {
-        /// Where accounts live
-        #[arg(long, value_name = "DIR")]
-        data_dir: Option<PathBuf>,
+        /// Output format
+        #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+        output: AccountFormat,
+        #[command(flatten)]
+        place: Place,
     },
+}
+
+/// How accounts are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AccountFormat {
+    /// A line each: name, tab, rights
+    Table,
+    /// One JSON array of objects with `name` and `admin`
+    Json,
 }
 
 #[cfg(test)]

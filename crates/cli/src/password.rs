@@ -4,6 +4,9 @@ use crate::args::Password;
 use rwmi_auth::Secret;
 use std::io::{BufRead, IsTerminal};
 
+/// The ways to give one, for advice.
+pub(crate) const SOURCES: &str = "give it by --password-stdin, --password-file, RWMI_PASSWORD or the prompt of a terminal";
+
 /// Longest password, in octets of its file or line.
 const PASSWORD_LEN_MAX: u64 = 4096;
 

@@ -1,0 +1,71 @@
+//! How failures are told: one sentence, then what to do.
+
+use std::fmt::Display;
+use std::io::Write;
+
+/// The command did what was asked and it failed.
+pub(crate) const FAILURE: u8 = 1;
+/// The command was asked for something that makes no sense.
+pub(crate) const USAGE: u8 = 2;
+
+/// Why the command ends.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// One sentence, lower case.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: Option<String>,
+    /// The exit status.
+    pub(crate) code: u8,
+}
+
+impl Failure {
+    /// A failure with its sentence.
+    pub(crate) fn new(message: impl Display) -> Failure {
+        Failure { message: message.to_string(), hint: None, code: FAILURE }
+    }
+
+    /// A request that makes no sense.
+    pub(crate) fn usage(message: impl Display) -> Failure {
+        Failure { code: USAGE, ..Failure::new(message) }
+    }
+
+    /// The same with advice.
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Display) -> Failure {
+        Failure { hint: Some(hint.to_string()), ..self }
+    }
+
+    /// Writes it to standard error.
+    pub(crate) fn print(&self) {
+        // Nobody is left to tell when standard error is closed.
+        let _ = std::io::stderr().write_all(self.text().as_bytes());
+    }
+
+    fn text(&self) -> String {
+        let mut lines = self.message.lines();
+        let mut text = format!("error: {}\n", harmless(lines.next().unwrap_or_default()));
+        lines.for_each(|line| text += &format!("  {}\n", harmless(line)));
+        if let Some(hint) = &self.hint {
+            text += &format!("  hint: {hint}\n");
+        }
+        text
+    }
+}
+
+/// What a server said, or a file, must not steer the terminal.
+fn harmless(line: &str) -> String {
+    line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_a_sentence_and_advice() {
+        let text = Failure::new("a: failed\x1b[2J\nsecond line").hint("do this").text();
+        assert_eq!(text, "error: a: failed\u{fffd}[2J\n  second line\n  hint: do this\n");
+        assert_eq!(Failure::usage("x").code, 2);
+    }
+}
