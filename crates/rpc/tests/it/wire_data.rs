@@ -52,9 +52,11 @@ struct Joined {
     done: bool,
 }
 
-/// The calls of a stream in wire order: direction, call id, and what was joined.
-fn calls(stream: &Stream) -> Vec<(bool, u32, Joined)> {
-    let mut calls: Vec<(bool, u32, Joined)> = Vec::new();
+/// Calls in wire order: whether from the client, call id, and what was joined.
+type Calls = Vec<(bool, u32, Joined)>;
+
+fn calls(stream: &Stream) -> Calls {
+    let mut calls = Calls::new();
     for pdu in stream.pdus().unwrap_or_default() {
         let parsed = Pdu::parse(pdu.octets.into()).unwrap();
         let (Body::Request(rwmi_rpc::pdu::Request { stub, alloc_hint, .. })
@@ -82,7 +84,7 @@ fn calls(stream: &Stream) -> Vec<(bool, u32, Joined)> {
 
 fn check_manifest(path: &Path, rows: &[Row], tree: &Tree, tally: &mut Tally, sizes: &mut Tally) {
     let Some(pcap) = capture(path) else { return };
-    let mut recorded: HashMap<(String, String), Vec<(bool, u32, Joined)>> = HashMap::new();
+    let mut recorded: HashMap<(String, String), Calls> = HashMap::new();
     for stream in streams(&pcap).unwrap() {
         recorded.entry((stream.client.to_string(), stream.server.to_string())).or_default().extend(calls(&stream));
     }

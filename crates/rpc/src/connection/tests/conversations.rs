@@ -48,7 +48,9 @@ fn privacy_hides_the_stub_and_integrity_does_not() {
         let mut pair = Pair::new(AuthLevel::Connect);
         let security = pair.secure(THREE_LEGS, level);
         pair.round_trip(ECHO, b"a secret that is sixteen or more", Some(security));
-        assert_eq!(!pair.seen.windows(8).any(|w| w == b"a secret"), hidden);
+        for seen in &pair.seen {
+            assert_eq!(!seen.windows(8).any(|w| w == b"a secret"), hidden);
+        }
     }
 }
 

@@ -45,8 +45,8 @@ pub(crate) struct Pair {
     pub(crate) done: Vec<(CallId, Result<Bytes, CallFailure>)>,
     pub(crate) client_closed: Option<ConnectionError>,
     pub(crate) server_closed: Option<ConnectionError>,
-    /// Octets that went each way.
-    pub(crate) seen: Vec<u8>,
+    /// What the client sent, and the server.
+    pub(crate) seen: [Vec<u8>; 2],
 }
 
 pub(crate) fn link() -> Link {
@@ -76,7 +76,7 @@ impl Pair {
             done: Vec::new(),
             client_closed: None,
             server_closed: None,
-            seen: Vec::new(),
+            seen: Default::default(),
         }
     }
 
@@ -86,7 +86,7 @@ impl Pair {
             let mut moved = false;
             while let Some(octets) = self.client.poll_transmit() {
                 moved = true;
-                self.seen.extend_from_slice(&octets);
+                self.seen[0].extend_from_slice(&octets);
                 for piece in octets.chunks(self.chop) {
                     self.to_server.extend_from_slice(piece);
                     self.server.handle_input(&mut self.to_server, self.now);
@@ -102,7 +102,7 @@ impl Pair {
             }
             while let Some(octets) = self.server.poll_transmit() {
                 moved = true;
-                self.seen.extend_from_slice(&octets);
+                self.seen[1].extend_from_slice(&octets);
                 for piece in octets.chunks(self.chop) {
                     self.to_client.extend_from_slice(piece);
                     self.client.handle_input(&mut self.to_client);
