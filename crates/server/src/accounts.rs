@@ -72,6 +72,9 @@ pub enum AccountsError {
     /// The file is full.
     #[error("there are already {0} accounts")]
     Full(usize),
+    /// The running server refused.
+    #[error("{0}")]
+    Server(String),
 }
 
 /// What may be known of an account.

@@ -233,7 +233,10 @@ impl Feed {
     }
 
     async fn wait_for_readers(&self) {
-        while !self.rewindable {
+        if self.rewindable {
+            return;
+        }
+        loop {
             let mut taken = std::pin::pin!(self.taken.notified());
             taken.as_mut().enable();
             if self.lock().rows.len() < AHEAD_MAX {

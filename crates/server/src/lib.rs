@@ -13,5 +13,5 @@ pub mod store;
 pub use accounts::{AccountInfo, Accounts, AccountsError};
 pub use broker::{Broker, Failure, Options};
 pub use config::{Config, ConfigError};
-pub use service::{Addresses, ListenError, Running, SOCKET_NAME, ServeError, Server};
+pub use service::{AccountStore, Addresses, ListenError, Running, SOCKET_NAME, ServeError, Server};
 pub use shipped::Schema;

@@ -38,10 +38,7 @@ fn has(flags: i32, bit: i32) -> bool {
 }
 
 fn options(flags: i32) -> Options {
-    let mut options = Options::default();
-    options.amended = has(flags, flags::USE_AMENDED_QUALIFIERS);
-    options.direct_read = has(flags, flags::DIRECT_READ);
-    options
+    Options { amended: has(flags, flags::USE_AMENDED_QUALIFIERS), direct_read: has(flags, flags::DIRECT_READ), ..Options::default() }
 }
 
 impl Services {
@@ -278,9 +275,11 @@ impl WbemServices for Services {
         check_wql(&call.language)?;
         check_flags(20, call.flags).map_err(status)?;
         check_context(call.context.as_ref())?;
-        let mut options = options(call.flags);
-        options.prototype = has(call.flags, flags::PROTOTYPE);
-        options.ensure_locatable = has(call.flags, flags::ENSURE_LOCATABLE);
+        let options = Options {
+            prototype: has(call.flags, flags::PROTOTYPE),
+            ensure_locatable: has(call.flags, flags::ENSURE_LOCATABLE),
+            ..options(call.flags)
+        };
         let shape = if options.prototype { Shape::Prototype } else { Shape::Ordinary };
         let enumerator = self.enumerate(cx, call.flags, shape, options, Operation::Query(query)).await?;
         Ok((ExecQueryReply { enumerator }, HResult::S_OK))

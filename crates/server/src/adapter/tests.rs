@@ -169,7 +169,7 @@ async fn packets_bring_the_class_again_and_share_the_cursor() {
         assert_eq!(reply.buffer.as_ref().map_or(0, |b| b.0.len()), reply.size as usize);
         let objects = reply.buffer.map_or(Vec::new(), |b| {
             // A decoder that has seen nothing reads every packet.
-            ObjectArrayDecoder::new(DecodeOptions::default()).decode(&Bytes::from(b.0)).unwrap().objects
+            ObjectArrayDecoder::new(DecodeOptions::default()).decode(&b.0).unwrap().objects
         });
         let ids: Vec<u64> = objects.iter().map(|o| o.as_ref().unwrap().as_instance().unwrap().get("Id").unwrap()).collect();
         assert_eq!(ids.len(), reply.returned as usize);

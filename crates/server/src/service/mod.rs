@@ -1,8 +1,10 @@
 //! The server as a whole: ports, the local socket, objects, and their end.
 
+mod control;
 mod endpoint;
 mod listen;
 
+pub use control::AccountStore;
 pub use listen::ListenError;
 
 use crate::access::Access;
@@ -12,6 +14,7 @@ use crate::broker::Broker;
 use crate::config::{Config, ServerConfig};
 use crate::shipped::Schema;
 use crate::store::{Repository, StoreError};
+use control::{Control, IRwmiAccounts};
 use endpoint::{Calls, OBJECT_INTERFACES, Port, Security};
 use listen::{is_family_missing, listener, own_addresses};
 use rwmi_auth::ntlm::AcceptorOptions;
@@ -110,6 +113,7 @@ impl Server {
         let repository = Repository::open(&data_dir, &Schema { test: config.test.rows > 0 })?;
         let sockets = bind_all(&config.server)?;
         let parts = Parts::new(&config, repository, providers, Some(accounts.clone()));
+        let control = Control(accounts.clone());
         let object_port = sockets.first().map_or(config.server.object_port, |s| s.addresses.object.port());
         let host = host_name();
         let security = Security {
@@ -141,7 +145,7 @@ impl Server {
         interfaces.push(management(interfaces.iter().map(|(syntax, _)| *syntax), &principal));
         let resolver_port = port(interfaces, false);
         let objects_port = port(vec![management(OBJECT_INTERFACES, &principal)], true);
-        let local = parts.local(&config, object_port)?;
+        let local = parts.local(&config, object_port, Some(control))?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let limits = Limits {
@@ -170,7 +174,7 @@ impl Server {
     /// may do everything.
     pub async fn in_process(config: Config, providers: Vec<Arc<dyn DynProvider>>) -> Result<Running, ServeError> {
         let repository = Repository::in_memory(&Schema { test: config.test.rows > 0 })?;
-        let local = Parts::new(&config, repository, providers, None).local(&config, config.server.object_port)?;
+        let local = Parts::new(&config, repository, providers, None).local(&config, config.server.object_port, None)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(run_down(local.port.exporter.clone(), stopped));
@@ -260,10 +264,12 @@ impl Parts {
         Exporter::new(options)
     }
 
-    fn local(&self, config: &Config, object_port: u16) -> Result<Local, RandomError> {
+    fn local(&self, config: &Config, object_port: u16, control: Option<Control>) -> Result<Local, RandomError> {
         let exporter = self.exporter(config, true, object_port)?;
+        let mut fixed = resolver_interfaces(&exporter, &self.realm(true));
+        fixed.extend(control.map(|c| (IRwmiAccounts::SYNTAX, IRwmiAccounts::serve(c))));
         let port = Port {
-            fixed: resolver_interfaces(&exporter, &self.realm(true)),
+            fixed,
             objects: Some(exporter.clone()),
             exporter,
             security: None,

@@ -164,15 +164,11 @@ fn write_shipped(database: &Database, namespaces: &[Namespace], stamp: &[u8]) ->
                 let record = [&[SHIPPED], &*codec::encode_class(class)].concat();
                 classes.insert((folded.as_str(), fold(&class.name).as_str()), record.as_slice())?;
             }
-            let mut number = instances
-                .range((folded.as_str(), 0)..=(folded.as_str(), u64::MAX))?
-                .last()
-                .transpose()?
-                .map_or(0, |(k, _)| k.value().1 + 1);
-            for instance in namespace.all_instances() {
+            let there = instances.range((folded.as_str(), 0)..=(folded.as_str(), u64::MAX))?;
+            let first = there.last().transpose()?.map_or(0, |(key, _)| key.value().1 + 1);
+            for (number, instance) in (first..).zip(namespace.all_instances()) {
                 let record = [&[SHIPPED], &*codec::encode_instance(instance)].concat();
                 instances.insert((folded.as_str(), number), record.as_slice())?;
-                number += 1;
             }
         }
     }
