@@ -23,7 +23,7 @@ pub(crate) async fn accounts(machine: &Machine, req: &Enumerate<'_>, sink: &Sink
     let passwd = machine.text("/etc/passwd").ok_or(WbemStatus::PROVIDER_FAILURE)?;
     // Readable by root only; without it nothing is said about passwords.
     let shadow = machine.text("/etc/shadow").map(|t| shadows(&Zeroizing::new(t)));
-    let frame = Frame { host: machine.host_name(), machine_sid: machine.sid(), today: machine.now_micros().div_euclid(86_400_000_000) };
+    let frame = Frame { host: machine.computer_name(), machine_sid: machine.sid(), today: machine.now_micros().div_euclid(86_400_000_000) };
     let name = req.equal_to("Name").and_then(|v| v.as_str());
     for user in users(&passwd).iter().filter(|u| name.is_none_or(|n| names_equal(n, &u.name))) {
         let shadow = shadow.as_ref().and_then(|s| s.iter().find(|s| s.name == user.name));
@@ -44,11 +44,31 @@ fn account(machine: &Machine, req: &Enumerate<'_>, frame: &Frame, user: &User, s
     row.set("PasswordRequired", shadow.map(|s| !s.password.is_empty()));
     row.set("PasswordExpires", shadow.map(|s| s.max_days.is_some_and(|d| (0..99_999).contains(&d))));
     row.set("PasswordChangeable", shadow.map(|s| s.is_changeable(frame.today)));
-    // pam_faillock(8) keeps a file of failures for an account and empties it at a good login. Whether a full one locks
-    // is a matter of its configuration, so that stays NULL.
-    let failures = machine.read_at_most(&format!("/run/faillock/{}", user.name), 1);
-    if failures.is_none_or(|f| f.is_empty()) {
-        row.set("Lockout", false);
-    }
+    row.set("Lockout", lockout(machine, &user.name));
     row.into_instance()
+}
+
+/// Whether failed logins have locked an account. pam_faillock(8) keeps a file of them and empties it at a good login;
+/// whether a full one locks is a matter of its configuration, so that is not told.
+fn lockout(machine: &Machine, name: &str) -> Option<bool> {
+    let path = format!("/run/faillock/{name}");
+    let none = !machine.exists(&path) || machine.read_at_most(&path, 1)?.is_empty();
+    none.then_some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Source;
+
+    #[test]
+    fn an_account_without_failures_is_not_locked_out() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("run/faillock/unreadable")).unwrap();
+        std::fs::write(dir.path().join("run/faillock/good"), "").unwrap();
+        std::fs::write(dir.path().join("run/faillock/bad"), "x").unwrap();
+        let machine = Machine::open(Source::at(dir.path())).unwrap();
+        let found = ["absent", "good", "bad", "unreadable"].map(|name| lockout(&machine, name));
+        assert_eq!(found, [Some(false), Some(false), None, None]);
+    }
 }

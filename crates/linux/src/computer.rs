@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 pub(crate) fn computer_system(machine: &Machine, req: &Enumerate<'_>) -> Instance {
     let mut row = Row::new(req.class);
-    let host = machine.host_name();
-    row.set_class_name().set("Name", &host).set("Caption", &host).set("DNSHostName", &host).set("Status", "OK");
+    let name = machine.computer_name();
+    row.set_class_name().set("Name", &name).set("Caption", &name).set("DNSHostName", machine.host_name()).set("Status", "OK");
     row.set("Description", pretty_host_name(machine));
     row.set("Manufacturer", machine.dmi("sys_vendor")).set("Model", machine.dmi("product_name"));
     row.set("SystemFamily", machine.dmi("product_family")).set("SystemSKUNumber", machine.dmi("product_sku"));
@@ -34,7 +34,7 @@ pub(crate) fn computer_system(machine: &Machine, req: &Enumerate<'_>) -> Instanc
     if zone.rule().is_some_and(|r| r.daylight.is_some()) {
         row.set("DaylightInEffect", zone.at(now).daylight).set("EnableDaylightSavingsTime", true);
     }
-    row.set("UserName", console_user(machine).map(|u| format!("{host}\\{u}")));
+    row.set("UserName", console_user(machine).map(|u| format!("{name}\\{u}")));
     row.into_instance()
 }
 

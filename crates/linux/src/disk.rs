@@ -150,7 +150,7 @@ fn whole_disk(machine: &Machine, device: &str) -> Option<String> {
 async fn logical_disk(machine: &Machine, req: &Enumerate<'_>, volume: &Volume) -> Instance {
     let Volume { mount, kind, device } = volume;
     let mut row = Row::new(req.class);
-    row.set_class_name().set("SystemCreationClassName", "Win32_ComputerSystem").set("SystemName", machine.host_name());
+    row.set_class_name().set("SystemCreationClassName", "Win32_ComputerSystem").set("SystemName", machine.computer_name());
     row.set("DeviceID", &mount.point).set("Name", &mount.point).set("Caption", &mount.point).set("Status", "OK");
     row.set("Description", kind.description()).set("DriveType", *kind as u32).set("MediaType", kind.media_type());
     row.set("FileSystem", &mount.fs_type).set("Access", if mount.read_only { 1u16 } else { 3 });
@@ -159,7 +159,7 @@ async fn logical_disk(machine: &Machine, req: &Enumerate<'_>, volume: &Volume) -
     }
     let udev = device.as_deref().map(|d| machine.udev(&format!("b{d}"))).unwrap_or_default();
     row.set("VolumeName", assigned(&udev, "ID_FS_LABEL_ENC").map(unescape).or_else(|| assigned(&udev, "ID_FS_LABEL").map(str::to_owned)));
-    row.set("VolumeSerialNumber", assigned(&udev, "ID_FS_UUID").map(serial_number));
+    row.set("VolumeSerialNumber", assigned(&udev, "ID_FS_UUID").and_then(serial_number));
     if ["Size", "FreeSpace", "BlockSize", "NumberOfBlocks", "MaximumComponentLength"].iter().any(|p| req.wants(p))
         && let Some(space) = machine.space(&mount.point, *kind == DriveType::Network).await
     {
@@ -170,14 +170,12 @@ async fn logical_disk(machine: &Machine, req: &Enumerate<'_>, volume: &Volume) -
     row.into_instance()
 }
 
-/// The eight digits of Windows where the file system has them (FAT: `ABCD-1234`, NTFS: the lower half of its sixteen),
-/// else the identifier as it is.
-fn serial_number(uuid: &str) -> String {
-    let digits = uuid.replace('-', "");
-    match digits.len() {
-        8 | 16 => digits[digits.len() - 8..].to_ascii_uppercase(),
-        _ => uuid.to_owned(),
-    }
+/// Eight digits, as Windows has them: those of FAT (`ABCD-1234`), the lower half of the sixteen of NTFS, else the first
+/// eight of the identifier.
+fn serial_number(uuid: &str) -> Option<String> {
+    let digits = uuid.replace('-', "").to_ascii_uppercase();
+    let eight = if digits.len() == 16 { digits.get(8..) } else { digits.get(..8) };
+    eight.map(str::to_owned)
 }
 
 /// Takes back `\x20`, as udev writes odd octets.
@@ -229,7 +227,7 @@ fn disk_drive(machine: &Machine, req: &Enumerate<'_>, index: usize, name: &str) 
     let of = |key: &str| assigned(&udev, key).map(str::to_owned);
     let mut row = Row::new(req.class);
     let id = format!("/dev/{name}");
-    row.set_class_name().set("SystemCreationClassName", "Win32_ComputerSystem").set("SystemName", machine.host_name());
+    row.set_class_name().set("SystemCreationClassName", "Win32_ComputerSystem").set("SystemName", machine.computer_name());
     row.set("DeviceID", &id).set("Name", &id).set("Description", "Disk drive").set("Index", index as u64);
     let model = of("ID_MODEL_ENC").map(|m| unescape(&m)).or_else(|| file("device/model")).or_else(|| file("device/name"));
     row.set("Model", model.as_deref()).set("Caption", model.as_deref().unwrap_or(&id));
@@ -336,8 +334,14 @@ mod tests {
 
     #[test]
     fn a_serial_number_has_eight_digits_where_windows_would_have_it() {
-        for (uuid, expect) in [("ABCD-1234", "ABCD1234"), ("01d80a1b2c3d4e5f", "2C3D4E5F"), ("6f1c-x", "6f1c-x"), ("0b1e", "0b1e")] {
-            assert_eq!(serial_number(uuid), expect);
+        for (uuid, expect) in [
+            ("ABCD-1234", Some("ABCD1234")),
+            ("01d80a1b2c3d4e5f", Some("2C3D4E5F")),
+            ("4f6d2b1c-0a5e-4c1e-9f7a-3d1b2c4e5f60", Some("4F6D2B1C")),
+            ("0b1e", None),
+            ("äöüä", Some("äöüä")),
+        ] {
+            assert_eq!(serial_number(uuid).as_deref(), expect);
         }
     }
 

@@ -8,10 +8,16 @@ use rwmi_cim::{DateTime, Timestamp};
 use sha2::Sha256;
 
 impl Machine {
-    /// The host name up to its first dot: `Name` of the computer, `CSName` and `SystemName` of everything in it.
+    /// The host name up to its first dot.
     pub(crate) fn host_name(&self) -> String {
         let full = self.full_host_name();
         full.split('.').next().unwrap_or(&full).to_owned()
+    }
+
+    /// The host name as Windows writes names of computers, in capitals: `Name` of the computer, `CSName` and `SystemName`
+    /// of everything in it, `Domain` of its accounts.
+    pub(crate) fn computer_name(&self) -> String {
+        self.host_name().to_uppercase()
     }
 
     fn full_host_name(&self) -> String {
@@ -46,11 +52,7 @@ impl Machine {
         assigned(&release, "PRETTY_NAME").or_else(|| assigned(&release, "NAME")).unwrap_or("Linux").to_owned()
     }
 
-    /// `Version` of the operating system: the distribution's, else (a rolling one) the kernel's.
-    pub(crate) fn os_version(&self) -> Option<String> {
-        assigned(&self.os_release(), "VERSION_ID").map(str::to_owned).or_else(|| self.kernel_release())
-    }
-
+    /// The release of the kernel: `Version` of the operating system, as that of Windows is its kernel's.
     pub(crate) fn kernel_release(&self) -> Option<String> {
         self.line("/proc/sys/kernel/osrelease")
     }

@@ -52,7 +52,7 @@ impl LinuxProvider {
 
     /// The name that the machine has in its rows: `Win32_ComputerSystem.Name`.
     pub fn computer_name(&self) -> String {
-        self.machine.host_name()
+        self.machine.computer_name()
     }
 }
 

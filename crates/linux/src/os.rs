@@ -14,10 +14,11 @@ pub(crate) fn operating_system(machine: &Machine, req: &Enumerate<'_>) -> Instan
     let release = machine.os_release();
     let zone = machine.zone();
     let name = machine.os_name();
-    let host = machine.host_name();
+    let host = machine.computer_name();
     row.set_class_name().set("CSCreationClassName", "Win32_ComputerSystem").set("CSName", host);
     row.set("Name", &name).set("Caption", &name).set("Status", "OK").set("Primary", true).set("Distributed", false);
-    row.set("Version", machine.os_version()).set("BuildNumber", machine.kernel_release()).set("OSType", OS_TYPE_LINUX);
+    row.set("Version", machine.kernel_release()).set("OSType", OS_TYPE_LINUX);
+    row.set("BuildNumber", assigned(&release, "BUILD_ID").or_else(|| assigned(&release, "VERSION_ID")));
     row.set("Manufacturer", assigned(&release, "VENDOR_NAME"));
     row.set("Description", pretty_host_name(machine));
     row.set("SerialNumber", machine.derived_id("operating system").map(hex));

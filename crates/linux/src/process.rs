@@ -18,7 +18,7 @@ struct Frame {
     boot: Option<i64>,
     host: String,
     os_name: String,
-    os_version: Option<String>,
+    kernel: Option<String>,
 }
 
 pub(crate) async fn processes(machine: &Machine, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
@@ -29,9 +29,9 @@ pub(crate) async fn processes(machine: &Machine, req: &Enumerate<'_>, sink: &Sin
     let frame = Frame {
         zone: machine.zone(),
         boot: machine.boot_time(),
-        host: machine.host_name(),
+        host: machine.computer_name(),
         os_name: machine.os_name(),
-        os_version: machine.os_version(),
+        kernel: machine.kernel_release(),
     };
     for id in ids {
         // A process may end between the listing and now.
@@ -62,7 +62,7 @@ fn process(machine: &Machine, req: &Enumerate<'_>, frame: &Frame, id: u32) -> Op
     let mut row = Row::new(req.class);
     row.set_class_name().set("CSCreationClassName", "Win32_ComputerSystem").set("CSName", &frame.host);
     row.set("OSCreationClassName", "Win32_OperatingSystem").set("OSName", &frame.os_name);
-    row.set("WindowsVersion", frame.os_version.as_deref());
+    row.set("WindowsVersion", frame.kernel.as_deref());
     row.set("Handle", id.to_string()).set("ProcessId", id).set("ParentProcessId", stat.parent);
     row.set("ThreadCount", stat.threads).set("Priority", base_priority(stat.nice, stat.policy));
     row.set("ExecutionState", execution_state(stat.state)).set("PageFaults", stat.minor_faults.saturating_add(stat.major_faults));

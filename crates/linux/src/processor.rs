@@ -53,7 +53,7 @@ fn processor(machine: &Machine, req: &Enumerate<'_>, number: usize, socket: &Soc
     let mut row = Row::new(req.class);
     let first = socket.cpus.first().copied().unwrap_or(0);
     let info = block(cpuinfo, first).unwrap_or("");
-    row.set_class_name().set("SystemCreationClassName", "Win32_ComputerSystem").set("SystemName", machine.host_name());
+    row.set_class_name().set("SystemCreationClassName", "Win32_ComputerSystem").set("SystemName", machine.computer_name());
     row.set("DeviceID", format!("CPU{number}")).set("Role", "CPU").set("ProcessorType", CENTRAL);
     row.set("Status", "OK").set("StatusInfo", STATUS_ENABLED).set("CpuStatus", CPU_ENABLED).set("Availability", RUNNING);
 

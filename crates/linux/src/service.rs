@@ -82,7 +82,7 @@ pub(crate) async fn services(machine: &Machine, req: &Enumerate<'_>, sink: &Sink
         let name = name.as_str().unwrap_or("");
         services.retain(|s| names_equal(&s.name, name));
     }
-    let host = machine.host_name();
+    let host = machine.computer_name();
     let work: Vec<BoxFuture<'_, zbus::Result<Instance>>> =
         services.iter().map(|s| -> BoxFuture<'_, _> { Box::pin(row(&systemd, req, &host, s)) }).collect();
     let mut rows = stream::iter(work).buffered(UNITS_AT_ONCE);

@@ -1,0 +1,7 @@
+//! The provider against a recorded machine, a private bus and the machine that runs the tests.
+
+mod fake_systemd;
+mod live;
+mod machine;
+mod recorded;
+mod services;
