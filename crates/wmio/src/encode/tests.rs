@@ -161,3 +161,14 @@ fn an_instance_brings_its_qualifiers_and_those_of_its_properties() {
     found.class = class;
     assert_eq!(found, i);
 }
+
+#[test]
+fn a_prototype_says_so_in_its_flags() {
+    let class = Entity::Class(lx_base());
+    for (prototype, flags) in [(Prototype::No, 0x05), (Prototype::Yes, 0x15), (Prototype::KeyMissing, 0x55)] {
+        let octets = encode_unit(&class, &EncodeOptions::default().prototype(prototype)).unwrap();
+        assert_eq!(octets[8], flags);
+        assert_eq!(decode_unit(&octets.into()).unwrap(), class);
+    }
+    assert_eq!(encode_block(&class, &EncodeOptions::undecorated().prototype(Prototype::Yes)).unwrap()[0], 0x11);
+}
