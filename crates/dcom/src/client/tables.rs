@@ -186,6 +186,17 @@ impl ClientTables {
         }
     }
 
+    /// Gives every interface back, whoever holds it: the session is over.
+    pub fn release_all(&mut self) {
+        let all: Vec<(Ipid, Oxid, Oid)> = self.interfaces.iter().map(|(ipid, h)| (*ipid, h.oxid, h.oid)).collect();
+        for (ipid, oxid, oid) in all {
+            if let Some(held) = self.interfaces.get_mut(&ipid) {
+                held.users = 1;
+            }
+            self.release(InterfaceRef { iid: Iid::IUNKNOWN, oxid, oid, ipid });
+        }
+    }
+
     /// Forgets an exporter and what it exported: it is gone.
     pub fn exporter_gone(&mut self, oxid: Oxid) {
         self.exporters.remove(&oxid);
@@ -312,6 +323,20 @@ mod tests {
         let Some(Work::RemRelease { refs, .. }) = tables.poll_work(now) else { panic!() };
         assert_eq!(refs.iter().map(|r| r.public_refs).collect::<Vec<_>>(), [10, 5]);
         assert_eq!(tables.poll_work(now), None);
+    }
+
+    #[test]
+    fn at_the_end_everything_goes_back_whoever_holds_it() {
+        let (mut tables, now) = (known(), Instant::now());
+        let a = tables.unmarshal(&objref(1, 1), now).unwrap();
+        tables.unmarshal(&objref(1, 1), now).unwrap();
+        tables.unmarshal(&objref(2, 2), now).unwrap();
+        tables.release_all();
+        let Some(Work::RemRelease { refs, .. }) = tables.poll_work(now) else { panic!() };
+        assert_eq!(refs.iter().map(|r| r.public_refs).sum::<u32>(), 15);
+        tables.release(a);
+        assert_eq!(tables.poll_work(now), None);
+        assert_eq!(tables.poll_work(now + PING_PERIOD), None);
     }
 
     #[test]
