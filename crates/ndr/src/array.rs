@@ -1,4 +1,4 @@
-//! Arrays and strings ([C706] 14.3.3, 14.3.4).
+//! Arrays and strings (C706 14.3.3, 14.3.4).
 
 use crate::{Decode, Encode, Reader, Result, Writer, max};
 use bytes::Bytes;
@@ -35,7 +35,7 @@ fn referents<T: Decode>(p: Vec<T::Pending>, r: &mut Reader) -> Result<Vec<T>> {
 }
 
 /// Reads max_count, offset and actual_count. Only the last decides what follows: a caller that asked for
-/// four thousand million elements gets that back as max_count ([C706] 14.3.3.4).
+/// four thousand million elements gets that back as max_count (C706 14.3.3.4).
 fn varying(len_min: usize, r: &mut Reader) -> Result<usize> {
     let size = u32::decode(r)?;
     let offset = u32::decode(r)?;

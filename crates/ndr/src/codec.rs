@@ -1,4 +1,4 @@
-//! The two passes of NDR 2.0, little-endian ([C706] 14.3), and the values that need no more than a line.
+//! The two passes of NDR 2.0, little-endian (C706 14.3), and the values that need no more than a line.
 
 use crate::{Guid, Reader, Result, Writer};
 

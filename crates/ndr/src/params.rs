@@ -3,7 +3,7 @@
 /// Declares the parameters of a method, in one direction: a structure in Rust, but not on the wire.
 ///
 /// The parameters follow each other with no alignment in common, and what a pointer refers to comes directly
-/// behind its parameter ([C706] 14.3.12.3), while a structure defers it to its end.
+/// behind its parameter (C706 14.3.12.3), while a structure defers it to its end.
 #[macro_export]
 macro_rules! ndr_params {
     ($(#[$m:meta])* $vis:vis struct $name:ident { $( $(#[$fm:meta])* $fvis:vis $f:ident : $t:ty ),* $(,)? }) => {

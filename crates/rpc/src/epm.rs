@@ -1,4 +1,4 @@
-//! The endpoint mapper ([C706] appendix O, [MS-RPCE] 2.2.1.2, 3.1.3.5): which port an interface is behind.
+//! The endpoint mapper (C706 appendix O, [MS-RPCE] 2.2.1.2, 3.1.3.5): which port an interface is behind.
 
 use crate::pdu::NDR;
 use crate::{CallContext, SyntaxId, Tower, interface};
@@ -119,7 +119,7 @@ impl Decode for Annotation {
 }
 
 interface! {
-    /// The endpoint mapper ([C706] appendix O).
+    /// The endpoint mapper (C706 appendix O).
     pub interface EndpointMapper = guid!("e1af8308-5d1f-11c9-91a4-08002b14a0fa"), version 3;
     serve EndpointMapperServer;
     /// Adds entries; refused over the network, whatever its arguments.
@@ -195,7 +195,7 @@ impl Mapper {
     }
 }
 
-/// Whether an entry is what a lookup asks for ([C706] 3.1.17 rpc_mgmt_ep_elt_inq_begin).
+/// Whether an entry is what a lookup asks for (C706 3.1.17 rpc_mgmt_ep_elt_inq_begin).
 fn matches(entry: &SyntaxId, asked: &SyntaxId, vers_option: u32) -> bool {
     let version = |id: &SyntaxId| (id.major, id.minor);
     entry.uuid == asked.uuid

@@ -1,4 +1,4 @@
-//! Calls cut into fragments, and joined again ([C706] 12.6.2, [MS-RPCE] 3.3.3.5.4).
+//! Calls cut into fragments, and joined again (C706 12.6.2, [MS-RPCE] 3.3.3.5.4).
 
 use crate::pdu::{DREP, Flags, HEADER_LEN, PduType, Request, Response, put_header, set_lengths};
 use crate::protect::{Protection, SealError};
@@ -46,7 +46,7 @@ impl Outgoing {
             Direction::Response { .. } => (PduType::RESPONSE, Flags(0), RESPONSE_HEADER_LEN),
         };
         let security = security.filter(|s| s.verifies());
-        // A fragment that is not the last carries a multiple of eight octets ([C706] 12.6.2.1).
+        // A fragment that is not the last carries a multiple of eight octets (C706 12.6.2.1).
         let room = security.as_ref().map_or_else(|| max.saturating_sub(header_len) & !7, |s| s.stub_max(header_len, max)).max(8);
         let alloc_hint = u32::try_from(self.rest.len()).unwrap_or(u32::MAX);
         let piece = self.rest.split_to(room.min(self.rest.len()));

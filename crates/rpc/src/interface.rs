@@ -19,7 +19,7 @@ pub struct SyntaxId {
 
 impl SyntaxId {
     /// Whether a server of this interface can serve a client that asks for `asked`: same interface and major version, no
-    /// newer minor version ([C706] 6.1.2).
+    /// newer minor version (C706 6.1.2).
     pub fn serves(&self, asked: &SyntaxId) -> bool {
         self.uuid == asked.uuid && self.major == asked.major && asked.minor <= self.minor
     }

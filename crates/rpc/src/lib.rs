@@ -1,4 +1,4 @@
-//! Connection-oriented DCE/RPC without sockets ([MS-RPCE], [C706]).
+//! Connection-oriented DCE/RPC without sockets ([MS-RPCE], C706).
 //!
 //! An interface is declared once, with [`interface!`]; the declaration gives the client's calls and the server's dispatch.
 //! [`ClientConnection`] and [`ServerConnection`] are the two ends of a connection: octets in, octets out, events.

@@ -1,4 +1,4 @@
-//! The remote management interface that every RPC server has ([C706] appendix Q).
+//! The remote management interface that every RPC server has (C706 appendix Q).
 
 use crate::epm::Sized;
 use crate::{CallContext, SyntaxId, interface};
@@ -40,7 +40,7 @@ impl Decode for InterfaceVector {
 }
 
 interface! {
-    /// Remote management ([C706] appendix Q).
+    /// Remote management (C706 appendix Q).
     pub interface Management = guid!("afa8bd80-7d8a-11c9-bef4-08002b102989"), version 1;
     serve ManagementServer;
     /// The interfaces of the server.

@@ -1,4 +1,4 @@
-//! Protocol towers ([C706] appendix L, [MS-RPCE] 2.2.1.2.5): an interface and the way to it, floor by floor.
+//! Protocol towers (C706 appendix L, [MS-RPCE] 2.2.1.2.5): an interface and the way to it, floor by floor.
 //!
 //! ```text
 //! floors(2) | left length(2) left | right length(2) right | ...

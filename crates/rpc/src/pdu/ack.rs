@@ -1,4 +1,4 @@
-//! bind_ack, alter_context_resp and bind_nak ([C706] 12.6.4.4, 12.6.4.2, 12.6.4.5).
+//! bind_ack, alter_context_resp and bind_nak (C706 12.6.4.4, 12.6.4.2, 12.6.4.5).
 
 use super::{Features, NDR, PduError};
 use crate::SyntaxId;
@@ -89,7 +89,7 @@ pub struct BindNak {
     pub tail: Bytes,
 }
 
-/// Why a bind was refused ([C706] 12.6.3.1, [MS-RPCE] 2.2.2.5).
+/// Why a bind was refused (C706 12.6.3.1, [MS-RPCE] 2.2.2.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BindRejection(pub u16);
 

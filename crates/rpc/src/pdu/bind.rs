@@ -1,4 +1,4 @@
-//! bind and alter_context ([C706] 12.6.4.3, 12.6.4.1).
+//! bind and alter_context (C706 12.6.4.3, 12.6.4.1).
 
 use super::PduError;
 use crate::SyntaxId;

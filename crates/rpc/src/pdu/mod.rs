@@ -1,4 +1,4 @@
-//! The PDUs of connection-oriented RPC 5.0 ([C706] 12.6, [MS-RPCE] 2.2.2).
+//! The PDUs of connection-oriented RPC 5.0 (C706 12.6, [MS-RPCE] 2.2.2).
 //!
 //! ```text
 //! 0        1        2        3        4         8           10          12       16
@@ -28,7 +28,7 @@ pub const TRAILER_LEN: usize = 8;
 pub const DREP: [u8; 4] = [0x10, 0, 0, 0];
 /// Largest fragment that Windows proposes, and so do we, in octets.
 pub const FRAGMENT_LEN: u16 = 5840;
-/// Smallest that every implementation must take ([C706] 12.6.3.1 MustRecvFragSize).
+/// Smallest that every implementation must take (C706 12.6.3.1 MustRecvFragSize).
 pub const FRAGMENT_LEN_MIN: u16 = 1432;
 
 /// Why octets are not a PDU.
@@ -104,7 +104,7 @@ named! { PduType {
     ORPHANED = 19;
 } }
 
-/// The `pfc_flags` of a PDU ([C706] 12.6.3.1, [MS-RPCE] 2.2.2.3).
+/// The `pfc_flags` of a PDU (C706 12.6.3.1, [MS-RPCE] 2.2.2.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Flags(pub u8);
 

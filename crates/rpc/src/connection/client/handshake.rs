@@ -153,7 +153,7 @@ impl ClientConnection {
                 self.events.push_back(ClientEvent::Authenticated(security));
                 if let Some(auth) = auth {
                     let flags = Flags::when(asked != HeaderSigning::Off, Flags::HEADER_SIGNING);
-                    // Four octets without a meaning come first ([C706] 12.6.4.11).
+                    // Four octets without a meaning come first (C706 12.6.4.11).
                     self.put(Pdu::new(flags, call_id, Body::Auth3(Bytes::from_static(&[0; 4])), Some(auth)));
                 }
             }
