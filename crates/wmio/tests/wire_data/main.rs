@@ -162,17 +162,34 @@ fn units(tree: &Tree, kind: Kind) -> Tally {
 fn packets(tree: &Tree) -> Tally {
     let mut tally = Tally::new(".wbemdata");
     for path in tree.files(Kind::WbemData) {
-        // The files begin with "WBEMDATA", behind the octets for the byte order.
-        let (name, octets, expect) = (short(&path), Bytes::from([&[0; 4][..], &read(&path)].concat()), expected(&path, ".wbemdata"));
+        let (name, mut octets, expect) = (short(&path), read(&path), expected(&path, ".wbemdata"));
+        if octets.starts_with(b"WBEMDATA") {
+            // Kept without the octets for the byte order.
+            octets.splice(..0, [0; 4]);
+        }
+        let octets = Bytes::from(octets);
         let packet = ObjectArrayDecoder::default().decode(&octets).unwrap();
         assert_eq!(packet.objects.len(), expect["objects"].as_array().unwrap().len());
         let view = PacketView::parse(&octets).unwrap();
         for (i, (entry, entity)) in view.entries().zip(packet.objects).enumerate() {
             let (entity, expect) = (entity.unwrap(), &expect["objects"][i]);
-            let EntryView::Instance(id, octets) = entry.unwrap() else { panic!("{name}: not an instance with its class") };
-            assert_eq!(expect["class_id"], uuid(id).as_str());
-            compare(&name, &entity, UnitView::parse_block(octets).unwrap().flags, &expect["object"]);
-            block(&mut tally, &name, octets, &entity);
+            let with_class = match entry.unwrap() {
+                EntryView::Class(octets) => octets.to_vec(),
+                EntryView::Instance(id, octets) => {
+                    assert_eq!(expect["class_id"], uuid(id).as_str());
+                    octets.to_vec()
+                }
+                EntryView::InstanceWithoutClass(id, octets) => {
+                    assert_eq!(expect["class_id"], uuid(id).as_str());
+                    // Its class part came before; ours stands in for it.
+                    let ours = encode_block(&entity, &EncodeOptions::default()).unwrap();
+                    let head = octets.len() - UnitView::parse_block(octets).unwrap().body.len();
+                    let part = u32::from_le_bytes(ours[head..head + 4].try_into().unwrap()) as usize;
+                    [&octets[..head], &ours[head..head + part], &octets[head..]].concat()
+                }
+            };
+            compare(&name, &entity, UnitView::parse_block(&with_class).unwrap().flags, &expect["object"]);
+            block(&mut tally, &name, &with_class, &entity);
         }
         for len in 0..octets.len() {
             if let Ok(p) = ObjectArrayDecoder::default().decode(&octets.slice(..len)) {
@@ -197,35 +214,41 @@ fn lines(path: &Path) -> Vec<Json> {
     String::from_utf8(read(path)).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
 
-/// Classes of a folder of `.classes.jsonl`, by namespace and name in lower case.
+/// Namespace and name of a class, in lower case.
+type ClassKey = (String, String);
+
+/// Classes of `.classes.jsonl`. A folder is a repository; what it lacks is looked for in the others.
 struct Repository {
-    rows: HashMap<(String, String), Json>,
-    done: HashMap<(String, String), StoredClass>,
+    rows: HashMap<ClassKey, BTreeMap<PathBuf, Json>>,
+    done: HashMap<(PathBuf, ClassKey), StoredClass>,
 }
 
 impl Repository {
     fn of(files: &[PathBuf]) -> Self {
-        let mut rows = HashMap::new();
-        for row in files.iter().flat_map(|f| lines(f)) {
-            rows.insert(key(&row["ns"], &row["name"]), row);
+        let mut rows: HashMap<ClassKey, BTreeMap<PathBuf, Json>> = HashMap::new();
+        for file in files {
+            for row in lines(file) {
+                rows.entry(key(&row["ns"], &row["name"])).or_default().insert(file.parent().unwrap().to_path_buf(), row);
+            }
         }
         Repository { rows, done: HashMap::new() }
     }
 
     /// A class of a namespace, or of the namespace of the system classes, with all that it inherits.
-    fn class(&mut self, key: (String, String)) -> StoredClass {
+    fn class(&mut self, folder: &Path, key: ClassKey) -> StoredClass {
         let key = if self.rows.contains_key(&key) { key } else { ("__systemclass".into(), key.1) };
-        if let Some(done) = self.done.get(&key) {
+        let places = self.rows.get(&key).unwrap_or_else(|| panic!("no class {key:?}"));
+        let (folder, row) = places.get_key_value(folder).or_else(|| places.first_key_value()).map(|(f, r)| (f.clone(), r.clone())).unwrap();
+        if let Some(done) = self.done.get(&(folder.clone(), key.clone())) {
             return done.clone();
         }
-        let row = self.rows.get(&key).unwrap_or_else(|| panic!("no class {key:?}")).clone();
         let superclass = match row["superclass"].as_str() {
-            Some(s) if !s.is_empty() => Some(self.class((key.0.clone(), s.to_lowercase())).class),
+            Some(s) if !s.is_empty() => Some(self.class(&folder, (key.0.clone(), s.to_lowercase())).class),
             _ => None,
         };
         let class = StoredClass::decode(&base64(&row["class_part_b64"]), &base64(&row["methods_part_b64"]), superclass.as_deref())
             .unwrap_or_else(|e| panic!("{key:?}: {e}"));
-        self.done.insert(key, class.clone());
+        self.done.insert((folder, key), class.clone());
         class
     }
 }
@@ -281,18 +304,15 @@ fn type_field(class: &StoredClass) -> Vec<(u32, bool)> {
     class.class.properties.iter().enumerate().map(|(i, p)| (code(p.ty), class.lists(i))).collect()
 }
 
-/// Classes and instances of repositories: a folder is one.
+/// Classes and instances of repositories.
 fn repository(tree: &Tree) -> (Tally, Tally) {
-    let mut folders: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
-    for f in tree.files(Kind::Classes) {
-        folders.entry(f.parent().unwrap().to_path_buf()).or_default().push(f);
-    }
     let (mut classes, mut instances) = (Tally::new(".classes.jsonl"), Tally::new(".instances.jsonl"));
-    for (folder, files) in &folders {
-        let mut repository = Repository::of(files);
-        for row in files.iter().flat_map(|f| lines(f)) {
+    let files: Vec<PathBuf> = tree.files(Kind::Classes).collect();
+    let mut repository = Repository::of(&files);
+    for file in &files {
+        for row in lines(file) {
             let name = format!("{}:{}", row["ns"].as_str().unwrap(), row["name"].as_str().unwrap());
-            let class = repository.class(key(&row["ns"], &row["name"]));
+            let class = repository.class(file.parent().unwrap(), key(&row["ns"], &row["name"]));
             assert_same(&name, &compact(&class), &row["expected"]);
             let octets = Bytes::from([base64(&row["class_part_b64"]), base64(&row["methods_part_b64"])].concat());
             let (part, methods) = class.encode().unwrap();
@@ -302,10 +322,10 @@ fn repository(tree: &Tree) -> (Tally, Tally) {
                 [strip::class_part(part, strip::Form::Stored(&types), order).0, strip::methods_part(methods, order)].concat()
             });
         }
-        for file in tree.files(Kind::Instances).filter(|f| f.parent() == Some(folder)) {
-            for row in lines(&file) {
-                instance(&mut instances, &repository.class(key(&row["ns"], &row["cls"])), &row);
-            }
+    }
+    for file in tree.files(Kind::Instances) {
+        for row in lines(&file) {
+            instance(&mut instances, &repository.class(file.parent().unwrap(), key(&row["ns"], &row["cls"])), &row);
         }
     }
     (classes, instances)
