@@ -51,6 +51,12 @@ pub trait Values: Send + Sync {
         false
     }
 
+    /// Properties in the order in which their values were set, where that is known; those that were not set may be left out.
+    /// An encoding that keeps this order gives back the octets that came.
+    fn set_order(&self) -> Option<Vec<usize>> {
+        None
+    }
+
     /// Qualifiers of the instance itself.
     fn qualifiers(&self) -> Result<Qualifiers, String> {
         Ok(Qualifiers::default())
@@ -127,6 +133,11 @@ impl Object {
     /// Whether the value at this place is the class's default rather than the instance's own.
     pub fn is_default_at(&self, index: usize) -> bool {
         self.values.is_default(index)
+    }
+
+    /// Properties in the order in which their values were set, where that is known. See [`Values::set_order`].
+    pub fn set_order(&self) -> Option<Vec<usize>> {
+        self.values.set_order()
     }
 
     /// Qualifiers of the instance itself; those of its class are in the class.

@@ -2,10 +2,10 @@
 
 use crate::decode::{self, Budget};
 use crate::encode::Part;
-use crate::view::{ClassView, Heap, InstanceView, Slot, TableSizes, UnitView, ValueView, nd_bits};
+use crate::view::{ClassView, Heap, InstanceView, Slot, TableSizes, UnitView, ValueView, is_reference, nd_bits};
 use crate::{DecodeError, DecodeOptions, EncodeError};
 use bytes::Bytes;
-use rwmi_cim::{CimType, Class, Decoration, Object, Qualifiers, Value, Values};
+use rwmi_cim::{Class, Decoration, Object, Qualifiers, Value, Values};
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
@@ -98,6 +98,12 @@ impl WireValues {
         table.and_then(|t| nd_bits(t, slot.order)).unwrap_or(1)
     }
 
+    /// The ValueTable.
+    fn table(&self) -> &[u8] {
+        let table = self.octets.get(INSTANCE_HEAD.saturating_add(self.layout.sizes.nd)..).unwrap_or_default();
+        table.get(..self.layout.sizes.values).unwrap_or_default()
+    }
+
     fn budget(&self) -> Budget {
         Budget::at_depth(self.octets.len(), self.options, self.depth)
     }
@@ -109,8 +115,7 @@ impl WireValues {
             2 => return Ok(self.layout.class.properties.get(property).map_or(Value::Null, |p| p.default.clone())),
             _ => return Ok(Value::Null),
         }
-        let table = self.octets.get(INSTANCE_HEAD.saturating_add(self.layout.sizes.nd)..).unwrap_or_default();
-        let table = table.get(..self.layout.sizes.values).unwrap_or_default();
+        let table = self.table();
         if self.options.from_client && refers_to_nothing(table, slot) {
             return Ok(Value::Null);
         }
@@ -124,8 +129,7 @@ const INSTANCE_HEAD: usize = 9;
 
 /// Whether a property is a reference of 0; see [`DecodeOptions::from_client`].
 fn refers_to_nothing(table: &[u8], slot: Slot) -> bool {
-    let reference = slot.ty.array || matches!(slot.ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object);
-    reference && table.get(slot.offset as usize..).is_some_and(|v| v.starts_with(&[0; 4]))
+    is_reference(slot.ty) && table.get(slot.offset as usize..).is_some_and(|v| v.starts_with(&[0; 4]))
 }
 
 /// How many octets a value takes out of its heap.
@@ -149,6 +153,22 @@ impl Values for WireValues {
     fn is_default(&self, property: usize) -> bool {
         let Some(slot) = self.layout.slots.get(property).map(|s| s.slot) else { return false };
         self.nd_bits(slot) & 2 != 0
+    }
+
+    fn set_order(&self) -> Option<Vec<usize>> {
+        // Whoever sets a value puts it behind those that are there.
+        let table = self.table();
+        let reference = |slot: &LayoutSlot| -> Option<u32> {
+            let slot = slot.slot;
+            if self.nd_bits(slot) != 0 || !is_reference(slot.ty) {
+                return None;
+            }
+            table.get(slot.offset as usize..)?.first_chunk().copied().map(u32::from_le_bytes)
+        };
+        let mut order: Vec<(u32, usize)> =
+            self.layout.slots.iter().enumerate().filter_map(|(i, slot)| reference(slot).map(|r| (r, i))).collect();
+        order.sort_unstable();
+        Some(order.into_iter().map(|(_, property)| property).collect())
     }
 
     fn qualifiers(&self) -> Result<Qualifiers, String> {

@@ -1,9 +1,9 @@
 //! Class parts and methods parts.
 
-use super::heap::{Pending, Writer, is_reference, is_word, length, put_text, type_field};
+use super::heap::{Pending, Writer, is_word, length, put_text, type_field};
 use super::{Depth, object};
 use crate::EncodeError;
-use crate::view::{NO_REF, Slot, TableSizes, nd_len, slot_len};
+use crate::view::{NO_REF, Slot, TableSizes, is_reference, nd_len, slot_len};
 use rwmi_cim::{Class, Method, Property, Qualifiers, name_cmp};
 
 /// What a class part says, wherever it comes from.

@@ -5,7 +5,7 @@
 
 use super::{Depth, object};
 use crate::EncodeError;
-use crate::view::{DICTIONARY, DICTIONARY_REF, NO_REF};
+use crate::view::{DICTIONARY, DICTIONARY_REF, NO_REF, is_reference};
 use rwmi_cim::{CimType, Qualifiers, Type, Value};
 
 /// A reference that still leads nowhere.
@@ -243,11 +243,6 @@ fn mismatch(owner: &str, wanted: Type, value: &Value) -> EncodeError {
 /// Whether a name is a word of the dictionary.
 pub(super) fn is_word(name: &str) -> bool {
     DICTIONARY.contains(&name)
-}
-
-/// Whether values of a type lie in the heap.
-pub(super) fn is_reference(ty: Type) -> bool {
-    ty.array || matches!(ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object)
 }
 
 /// A length of at most 31 bits.

@@ -160,8 +160,10 @@ pub(super) fn instance_part(out: &mut Vec<u8>, object: &Object, places: &Places<
     let mut w = Writer { out, depth };
     w.u32(0);
     w.out.push(0);
-    let mut pending = Vec::new();
-    w.text_reference(&class.name, &mut pending);
+    let mut name = Vec::new();
+    w.text_reference(&class.name, &mut name);
+    // Per property, the first of its references; most have one or none.
+    let (mut items, mut first) = (Vec::new(), Vec::with_capacity(values.len().saturating_add(1)));
     let nd = w.out.len();
     w.out.resize(nd.saturating_add(places.nd), 0);
     for (i, (slot, value)) in places.slots.iter().zip(&values).enumerate() {
@@ -173,8 +175,10 @@ pub(super) fn instance_part(out: &mut Vec<u8>, object: &Object, places: &Places<
         // What the class says is not said again; clients take the octets of a NULL for its value, so they are 0.
         let value = if default { &Value::Null } else { value };
         let name = class.properties.get(i).map_or("", |p| p.name.as_str());
-        w.slot(name, slot.ty, value, 0, &mut pending)?;
+        first.push(items.len());
+        w.slot(name, slot.ty, value, 0, &mut items)?;
     }
+    let mut pending = Vec::new();
     w.qualifiers(&qualifiers, &mut pending)?;
     match &property_qualifiers {
         None => w.out.push(1),
@@ -186,7 +190,25 @@ pub(super) fn instance_part(out: &mut Vec<u8>, object: &Object, places: &Places<
             }
         }
     }
+    if let Some(order) = object.set_order() {
+        // What is not in the order comes behind, as declared.
+        let mut rank = vec![usize::MAX; values.len()];
+        for (place, property) in order.into_iter().enumerate() {
+            if let Some(r) = rank.get_mut(property) {
+                *r = place;
+            }
+        }
+        let mut ranked: Vec<_> = Vec::with_capacity(items.len());
+        for (i, item) in items.into_iter().enumerate() {
+            let property = first.partition_point(|f| *f <= i).saturating_sub(1);
+            ranked.push((rank.get(property).copied().unwrap_or(usize::MAX), item));
+        }
+        ranked.sort_by_key(|(rank, _)| *rank);
+        items = ranked.into_iter().map(|(_, item)| item).collect();
+    }
     let heap = w.open_heap();
+    w.settle(heap, name)?;
+    w.settle(heap, items)?;
     w.settle(heap, pending)?;
     w.close_heap(heap)?;
     w.close(start, start)

@@ -87,6 +87,11 @@ pub(crate) const fn slot_len(ty: Type) -> usize {
     }
 }
 
+/// Whether values of a type lie in the heap.
+pub(crate) const fn is_reference(ty: Type) -> bool {
+    ty.array || matches!(ty.cim, CimType::String | CimType::DateTime | CimType::Reference | CimType::Object)
+}
+
 /// The type of a type field of the wire, its inheritance bit taken off.
 #[inline]
 pub(crate) fn type_of(field: u32) -> Result<Type, DecodeError> {

@@ -11,7 +11,7 @@ mod text;
 mod unit;
 mod value;
 
-pub(crate) use class::{ARRAY, INHERITED, nd_bits, nd_len, slot_len};
+pub(crate) use class::{ARRAY, INHERITED, is_reference, nd_bits, nd_len, slot_len};
 pub use class::{ClassView, PropertyView, Slot, TableSizes};
 pub use instance::InstanceView;
 pub use methods::{MethodView, MethodsView};
