@@ -14,7 +14,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
 /// Rows that a producer may be ahead of a forward-only reader.
-const AHEAD_MAX: usize = 512;
+pub(crate) const AHEAD_MAX: usize = 2048;
 
 /// What a taking gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,13 @@ struct State {
     gone: usize,
     weight: usize,
     done: Option<Result<(), Failure>>,
+}
+
+impl State {
+    /// How many rows a reader at this place has before it.
+    fn there(&self, place: usize) -> usize {
+        (self.gone + self.rows.len()).saturating_sub(place)
+    }
 }
 
 impl Drop for Feed {
@@ -161,7 +168,7 @@ impl Cursor {
 
     fn take_now(&mut self, count: usize, rows: &mut Vec<Entity>) -> Option<End> {
         let mut state = self.feed.lock();
-        let there = (state.gone + state.rows.len()).saturating_sub(self.place);
+        let there = state.there(self.place);
         let wanted = (count - rows.len()).min(there);
         if self.feed.rewindable {
             rows.extend(state.rows.iter().skip(self.place).take(wanted).cloned());
@@ -182,6 +189,37 @@ impl Cursor {
             Some(Err(failure)) => {
                 self.told = true;
                 Some(End::Failed(failure.clone()))
+            }
+        }
+    }
+
+    /// Takes `count` rows if they are there, or the last ones if those are; nothing else, and no failure.
+    pub(crate) fn take_ready(&mut self, count: usize) -> Option<Taken> {
+        {
+            let state = self.feed.lock();
+            let there = state.there(self.place);
+            let last = there > 0 && matches!(state.done, Some(Ok(())));
+            if there < count && !last {
+                return None;
+            }
+        }
+        let mut rows = Vec::new();
+        self.take_now(count, &mut rows).map(|end| Taken { rows, end })
+    }
+
+    /// Completes when `count` rows more are there, or no more will come.
+    pub(crate) fn when_ready(&self, count: usize) -> impl Future<Output = ()> + Send + 'static {
+        let (feed, place) = (self.feed.clone(), self.place);
+        async move {
+            loop {
+                let arrived = feed.arrived.notified();
+                {
+                    let state = feed.lock();
+                    if state.done.is_some() || state.there(place) >= count {
+                        return;
+                    }
+                }
+                arrived.await;
             }
         }
     }
@@ -336,6 +374,25 @@ mod tests {
     async fn a_rewindable_feed_has_a_limit() {
         let mut c = feed(true, 1_000_000, None);
         assert_eq!(c.complete().await.unwrap_err().status, WbemStatus::OUT_OF_MEMORY);
+    }
+
+    #[tokio::test]
+    async fn what_is_ready_is_taken_whole_or_not_at_all() {
+        for rewindable in [true, false] {
+            let mut c = feed(rewindable, 5, None);
+            c.when_ready(3).await;
+            assert_eq!(numbers(&c.take_ready(3).unwrap()), [0, 1, 2]);
+            c.when_ready(100).await;
+            let t = c.take_ready(3).unwrap();
+            assert_eq!((numbers(&t), t.end), (vec![3, 4], End::Exhausted));
+            assert_eq!(c.take_ready(3), None);
+            // A failure is nobody's but his who asks.
+            let mut c = feed(rewindable, 2, Some(WbemStatus::FAILED));
+            c.when_ready(100).await;
+            assert_eq!(c.take_ready(3), None);
+            assert_eq!(numbers(&c.take_ready(2).unwrap()), [0, 1]);
+            assert_eq!(c.take(1, LONG).await.end, End::Failed(WbemStatus::FAILED.into()));
+        }
     }
 
     #[tokio::test]

@@ -5,7 +5,7 @@ use super::services::Place;
 use super::{fail, status};
 use crate::access::Rights;
 use crate::broker::Failure;
-use crate::cursor::{Cursor, End, Taken};
+use crate::cursor::{AHEAD_MAX, Cursor, End, Taken};
 use bytes::Bytes;
 use rwmi_cim::{Entity, WbemStatus};
 use rwmi_dcom::{self as dcom, ExportedObject, ObjectContext, Outcome};
@@ -14,16 +14,22 @@ use rwmi_wbem::ClassObjectRef;
 use rwmi_wbem::interfaces::*;
 use rwmi_wmio::object_array::{ObjectArrayEncoder, PacketKind};
 use rwmi_wmio::{EncodeError, EncodeOptions, Encoder, Prototype};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::Mutex;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 /// Longest wait in one call: clients that wait without end ask again.
 const WAIT_MAX: Duration = Duration::from_secs(600);
 /// Octets of objects in one answer, unless a single object is longer (Windows: `FinalizerBatchSize`).
 const PACKET_LEN_MAX: usize = 256 << 10;
-/// Objects in one answer, whatever was asked for.
-const COUNT_MAX: usize = 8192;
+/// Objects in one answer, whatever was asked for: as many as there can be ahead.
+const COUNT_MAX: usize = AHEAD_MAX;
+/// From how many objects on the next packet is written while the client reads the last.
+const PREPARE_MIN: u32 = 16;
+/// How long a packet may take to be prepared before it is left to the next call.
+const PREPARE_MAX: Duration = Duration::from_secs(5);
 
 /// What a client means by a number of milliseconds; -1 is without end.
 pub(super) fn wait_of(timeout_ms: i32) -> Result<Duration, dcom::Failure> {
@@ -54,11 +60,23 @@ struct Reading {
     packets: ObjectArrayEncoder,
     /// About how long an object is in a packet; decides how many are tried.
     object_len: usize,
+    /// A packet that was written before it was asked for.
+    prepared: Option<Packet>,
+}
+
+/// A packet, and the rows in it for the case that they have to go back.
+struct Packet {
+    /// What it was made for.
+    count: u32,
+    rows: Vec<Entity>,
+    octets: Vec<u8>,
+    code: HResult,
 }
 
 struct SmartEnumerator {
     place: Arc<Place>,
     reading: Arc<Mutex<Reading>>,
+    preparing: std::sync::Mutex<Option<AbortHandle>>,
 }
 
 impl Enumerator {
@@ -72,6 +90,7 @@ impl Enumerator {
             units: Encoder::new(options()),
             packets: ObjectArrayEncoder::new(PacketKind::SMART_ENUM, options()),
             object_len: 1024,
+            prepared: None,
         };
         let enumerator = Arc::new(Enumerator { place, shape, reading: Arc::new(Mutex::new(reading)) });
         ExportedObject::new(IEnumWbemClassObject::serve(enumerator.clone()))
@@ -100,10 +119,54 @@ fn unwritable(error: EncodeError) -> dcom::Failure {
 impl Reading {
     /// Rows that go into one answer; the failure where there is nothing else.
     async fn rows(&mut self, count: usize, wait: Duration) -> Result<Taken, dcom::Failure> {
-        let taken = self.cursor.take(count, wait).await;
+        let taken = self.cursor().take(count, wait).await;
         match taken.end {
             End::Failed(failure) => Err(fail(failure)),
             _ => Ok(taken),
+        }
+    }
+
+    /// The cursor, at the place that the client knows of.
+    fn cursor(&mut self) -> &mut Cursor {
+        if let Some(prepared) = self.prepared.take() {
+            self.cursor.put_back(prepared.rows);
+        }
+        &mut self.cursor
+    }
+
+    /// How many objects to try in a packet.
+    fn fitting(&self, count: u32) -> usize {
+        (count as usize).min(COUNT_MAX).min((PACKET_LEN_MAX / self.object_len).max(1))
+    }
+
+    /// Writes rows into a packet, and puts those back that are too much for one.
+    fn write(&mut self, count: u32, mut rows: Vec<Entity>, mut code: HResult) -> Result<Packet, dcom::Failure> {
+        loop {
+            let octets = self.packets.encode(&rows, class_id).map_err(unwritable)?;
+            self.object_len = (octets.len() / rows.len().max(1)).max(1);
+            // A little over is no harm: the limit is ours. Far over means that these objects are longer than the last.
+            if octets.len() <= 2 * PACKET_LEN_MAX || rows.len() <= 1 {
+                return Ok(Packet { count, rows, octets, code });
+            }
+            let fit = (PACKET_LEN_MAX / self.object_len).clamp(1, rows.len() - 1);
+            self.cursor.put_back(rows.split_off(fit));
+            code = HResult::S_OK;
+        }
+    }
+
+    /// Writes the next packet before it is asked for, if its rows are there.
+    fn prepare(&mut self, count: u32) {
+        let wanted = self.fitting(count);
+        if self.prepared.is_some() {
+            return;
+        }
+        let Some(taken) = self.cursor.take_ready(wanted) else { return };
+        let code = code(&taken, wanted);
+        // What cannot be written is told to the one who asks for it.
+        let rows = taken.rows.clone();
+        match self.write(count, taken.rows, code) {
+            Ok(packet) => self.prepared = Some(packet),
+            Err(_) => self.cursor.put_back(rows),
         }
     }
 }
@@ -111,7 +174,7 @@ impl Reading {
 impl EnumWbemClassObject for Enumerator {
     async fn reset(&self, cx: &ObjectContext, _: Reset) -> Outcome<ResetReply> {
         self.place.admit(cx, Rights::ENABLE)?;
-        if self.reading.lock().await.cursor.reset() {
+        if self.reading.lock().await.cursor().reset() {
             Ok((ResetReply {}, HResult::S_OK))
         } else {
             Err(fail(Failure::new(WbemStatus::INVALID_OPERATION, "a forward-only enumerator cannot go back")))
@@ -133,7 +196,7 @@ impl EnumWbemClassObject for Enumerator {
             let unit = reading.units.unit(row).map_err(unwritable)?;
             len += unit.len();
             if len > 8 * PACKET_LEN_MAX && n > 0 {
-                reading.cursor.put_back(taken.rows.split_off(n));
+                reading.cursor().put_back(taken.rows.split_off(n));
                 code = hresult(WbemStatus::TIMEDOUT);
                 break;
             }
@@ -144,7 +207,7 @@ impl EnumWbemClassObject for Enumerator {
 
     async fn clone_enum(&self, cx: &ObjectContext, _: CloneEnum) -> Outcome<CloneEnumReply> {
         self.place.admit(cx, Rights::ENABLE)?;
-        let Some(cursor) = self.reading.lock().await.cursor.fork() else {
+        let Some(cursor) = self.reading.lock().await.cursor().fork() else {
             return Err(fail(Failure::new(WbemStatus::INVALID_OPERATION, "a forward-only enumerator cannot be cloned")));
         };
         let enumerator = Enumerator::object(self.place.clone(), self.shape, cursor);
@@ -173,9 +236,10 @@ impl EnumWbemClassObject for Enumerator {
 impl WbemFetchSmartEnum for Enumerator {
     async fn smart_enum(&self, cx: &ObjectContext, _: GetSmartEnum) -> Outcome<GetSmartEnumReply> {
         self.place.admit(cx, Rights::ENABLE)?;
-        let smart = Arc::new(SmartEnumerator { place: self.place.clone(), reading: self.reading.clone() });
-        let object =
-            ExportedObject::new(IWbemWCOSmartEnum::serve(smart)).denied_with(hresult(WbemStatus::ACCESS_DENIED)).ends_with_connection();
+        let smart = SmartEnumerator { place: self.place.clone(), reading: self.reading.clone(), preparing: std::sync::Mutex::default() };
+        let object = ExportedObject::new(IWbemWCOSmartEnum::serve(Arc::new(smart)))
+            .denied_with(hresult(WbemStatus::ACCESS_DENIED))
+            .ends_with_connection();
         Ok((GetSmartEnumReply { enumerator: Some(cx.export(object, IWbemWCOSmartEnum::IID)?) }, HResult::S_OK))
     }
 }
@@ -187,25 +251,54 @@ impl WbemWcoSmartEnum for SmartEnumerator {
             return Err(status(WbemStatus::INVALID_PARAMETER));
         }
         self.place.admit(cx, Rights::ENABLE)?;
+        self.stop_preparing();
         let mut reading = self.reading.lock().await;
-        let wanted = (call.count as usize).min(COUNT_MAX).min((PACKET_LEN_MAX / reading.object_len).max(1));
-        let mut taken = reading.rows(wanted, wait).await?;
-        let mut code = code(&taken, wanted);
-        if taken.rows.is_empty() {
-            return Ok((SmartNextReply::default(), code));
-        }
-        let packet = loop {
-            let packet = reading.packets.encode(&taken.rows, class_id).map_err(unwritable)?;
-            reading.object_len = (packet.len() / taken.rows.len()).max(1);
-            // A little over is no harm: the limit is ours. Far over means that these objects are longer than the last.
-            if packet.len() <= 2 * PACKET_LEN_MAX || taken.rows.len() == 1 {
-                break packet;
+        let packet = match reading.prepared.take() {
+            Some(packet) if packet.count == call.count => packet,
+            unfit => {
+                if let Some(unfit) = unfit {
+                    reading.cursor.put_back(unfit.rows);
+                }
+                let wanted = reading.fitting(call.count);
+                let taken = reading.rows(wanted, wait).await?;
+                let code = code(&taken, wanted);
+                if taken.rows.is_empty() {
+                    return Ok((SmartNextReply::default(), code));
+                }
+                reading.write(call.count, taken.rows, code)?
             }
-            let fit = (PACKET_LEN_MAX / reading.object_len).clamp(1, taken.rows.len() - 1);
-            reading.cursor.put_back(taken.rows.split_off(fit));
-            code = HResult::S_OK;
         };
-        Ok((SmartNextReply::new(taken.rows.len() as u32, packet.into()), code))
+        if call.count >= PREPARE_MIN && packet.code == HResult::S_OK {
+            self.prepare(&reading, call.count);
+        }
+        Ok((SmartNextReply::new(packet.rows.len() as u32, packet.octets.into()), packet.code))
+    }
+}
+
+impl SmartEnumerator {
+    /// Writes the next packet while the client is busy with this one.
+    fn prepare(&self, now: &Reading, count: u32) {
+        let ready = now.cursor.when_ready(now.fitting(count));
+        let reading = self.reading.clone();
+        let task = tokio::spawn(async move {
+            if timeout(PREPARE_MAX, ready).await.is_ok() {
+                reading.lock().await.prepare(count);
+            }
+        });
+        *self.preparing.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+    }
+
+    /// It has no await where it holds rows, so nothing is lost.
+    fn stop_preparing(&self) {
+        if let Some(task) = self.preparing.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+impl Drop for SmartEnumerator {
+    fn drop(&mut self) {
+        self.stop_preparing();
     }
 }
 

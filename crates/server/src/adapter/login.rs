@@ -57,16 +57,16 @@ impl WbemLevel1Login for Login {
 
     async fn ntlm_login(&self, cx: &ObjectContext, call: NtlmLogin) -> Outcome<NtlmLoginReply> {
         let result = self.login(cx, &call).await;
-        let user = cx.call.caller.as_ref().map_or_else(String::new, |c| format!("{}\\{}", c.domain, c.user));
+        let user = Realm::caller_name(&cx.call);
         let level = level_name(cx.call.level);
         match result {
             Ok(services) => {
-                tracing::info!(target: "rwmi::audit", event = "login", user = user.escape_debug().to_string(), level, peer = %cx.call.peer, namespace = services.namespace());
+                tracing::info!(target: "rwmi::audit", event = "login", %user, level, peer = %cx.call.peer, namespace = services.namespace());
                 let services = Some(cx.export(services.object(), IWbemServices::IID)?);
                 Ok((NtlmLoginReply { services }, HResult::S_OK))
             }
             Err(failure) => {
-                tracing::warn!(target: "rwmi::audit", event = "login denied", user = user.escape_debug().to_string(), level, peer = %cx.call.peer, code = %failure.code);
+                tracing::warn!(target: "rwmi::audit", event = "login denied", %user, level, peer = %cx.call.peer, code = %failure.code);
                 Err(failure)
             }
         }

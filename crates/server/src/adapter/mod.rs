@@ -65,10 +65,16 @@ impl Realm {
         call.caller.as_ref().is_some_and(|i| self.core.access.may_activate(&user(&i.user)))
     }
 
+    /// A caller for the log: domain and account as they were sent, so that no name forges a line.
+    pub(crate) fn caller_name(call: &CallContext) -> String {
+        let name = call.caller.as_ref().map_or_else(|| "anonymous".into(), |c| format!("{}\\{}", c.domain, c.user));
+        name.chars().take(256).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    }
+
     /// Lets a caller do something in a namespace, or says no.
     fn admit(&self, call: &CallContext, namespace: &str, wanted: Rights) -> Result<Principal, dcom::Failure> {
         let refuse = |who: &str| {
-            tracing::warn!(target: "rwmi::audit", event = "access denied", user = who, peer = %call.peer, namespace, wanted = wanted.0);
+            tracing::warn!(target: "rwmi::audit", event = "access denied", user = %who, peer = %call.peer, namespace, wanted = wanted.0);
             fail(Failure::new(WbemStatus::ACCESS_DENIED, format!("the account lacks a right on the namespace {namespace:?}")))
         };
         let principal = self.principal(call).map_err(|_| refuse("anonymous"))?;

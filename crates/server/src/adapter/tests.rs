@@ -182,6 +182,37 @@ async fn packets_bring_the_class_again_and_share_the_cursor() {
 }
 
 #[tokio::test]
+async fn a_packet_that_was_written_ahead_loses_no_row() {
+    let client = Client::new(300).await;
+    for flags in [0x10, 0x30] {
+        let rows = client.query("SELECT * FROM Rwmi_Row", flags).await.unwrap();
+        let smart = client.smart(&rows).await;
+        let packet = async |count| {
+            let (reply, code) = smart.call(&SmartNext { proxy: Guid::NIL, timeout_ms: -1, count }).await.unwrap();
+            let packet = ObjectArrayDecoder::new(DecodeOptions::default()).decode(&reply.buffer.unwrap().0).unwrap();
+            let ids = packet.objects.iter().map(|o| o.as_ref().unwrap().as_instance().unwrap().get::<u64>("Id").unwrap());
+            (ids.collect::<Vec<_>>(), code)
+        };
+        let mut seen = Vec::new();
+        // The same count, another count, and another interface, each after a packet that may have been prepared.
+        for round in 0..4 {
+            seen.extend(packet(20).await.0);
+            seen.extend(packet(20).await.0);
+            // Gives the task that writes ahead its turn.
+            for _ in 0..round * 10 {
+                tokio::task::yield_now().await;
+            }
+            seen.extend(next(&rows, 3).await.0);
+            seen.extend(packet(17).await.0);
+            assert_eq!(code(&rows, Skip { timeout_ms: -1, count: 1 }).await, HResult::S_OK);
+            seen.push(seen.len() as u64);
+        }
+        seen.extend(packet(100).await.0);
+        assert_eq!(seen, (0..seen.len() as u64).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
 async fn a_packet_is_no_longer_than_it_should_be() {
     let client = Client::new(5000).await;
     let rows = client.query("SELECT * FROM Rwmi_Row", 0x30).await.unwrap();

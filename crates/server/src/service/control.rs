@@ -47,7 +47,9 @@ fn message<T>(result: &Result<T, AccountsError>) -> Option<WideString> {
 
 fn audit(cx: &CallContext, event: &str, name: &str, failed: bool) {
     let by = cx.caller.as_ref().map_or("", |c| c.user.as_str());
-    tracing::info!(target: "rwmi::audit", event, name = name.escape_debug().to_string(), by, failed);
+    // A name that was refused may be anything.
+    let name: String = name.chars().take(256).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    tracing::info!(target: "rwmi::audit", event, %name, by, failed);
 }
 
 impl AccountsServer for Control {

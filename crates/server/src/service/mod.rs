@@ -256,8 +256,8 @@ impl Parts {
         options.access = Arc::new(move |cx| {
             let may = realm.may_call(cx);
             if !may {
-                let user = cx.caller.as_ref().map_or("anonymous", |c| c.user.as_str()).escape_debug().to_string();
-                tracing::warn!(target: "rwmi::audit", event = "access denied", user, peer = %cx.peer, "the account may not make or call objects");
+                let user = Realm::caller_name(cx);
+                tracing::warn!(target: "rwmi::audit", event = "access denied", %user, peer = %cx.peer, "the account may not make or call objects");
             }
             may
         });
