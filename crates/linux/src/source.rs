@@ -82,7 +82,7 @@ pub(crate) struct FileTimes {
 impl Machine {
     pub(crate) fn open(source: Source) -> io::Result<Self> {
         let canonical = source.root.canonicalize()?;
-        let root = if canonical == PathBuf::from("/") {
+        let root = if canonical.as_os_str() == "/" {
             None
         } else {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

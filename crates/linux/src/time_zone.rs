@@ -34,7 +34,7 @@ pub(crate) fn time_zone(machine: &Machine, req: &Enumerate<'_>) -> Instance {
 fn set_change(row: &mut Row, prefix: &str, change: Option<Change>, this_year: i64) {
     let (year, month, day, weekday, seconds) = match change {
         None => (0, 0, 0, 0, 0),
-        Some(Change { day: Day::MonthWeekDay(month, week, weekday), seconds }) if (0..86_400).contains(&seconds) => {
+        Some(Change { day: Day::NthWeekday(month, week, weekday), seconds }) if (0..86_400).contains(&seconds) => {
             (0, i64::from(month), i64::from(week), i64::from(weekday), i64::from(seconds))
         }
         Some(change) => {

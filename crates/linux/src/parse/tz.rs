@@ -52,7 +52,7 @@ pub(crate) struct Change {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Day {
     /// `Mm.w.d`: weekday `d` (0 is Sunday) of week `w` (5 is the last) of month `m`.
-    MonthWeekDay(u8, u8, u8),
+    NthWeekday(u8, u8, u8),
     /// `Jn`: 1 to 365, 29 February never counted.
     Julian(u16),
     /// `n`: 0 to 365, 29 February counted.
@@ -189,7 +189,7 @@ impl Change {
             if !(1..=12).contains(&month) || !(1..=5).contains(&week) || day > 6 {
                 return None;
             }
-            (Day::MonthWeekDay(month as u8, week as u8, day as u8), rest)
+            (Day::NthWeekday(month as u8, week as u8, day as u8), rest)
         } else if let Some(rest) = text.strip_prefix('J') {
             let (day, rest) = digits(rest)?;
             ((1..=365).contains(&day).then_some(Day::Julian(day as u16))?, rest)
@@ -207,7 +207,7 @@ impl Change {
     pub(crate) fn local_seconds(&self, year: i64) -> i64 {
         let new_year = days_from_civil(year, 1, 1);
         let day = match self.day {
-            Day::MonthWeekDay(month, week, weekday) => {
+            Day::NthWeekday(month, week, weekday) => {
                 let first = days_from_civil(year, i64::from(month), 1);
                 // 1970-01-01 was a Thursday, 4.
                 let skip = (i64::from(weekday) - (first + 4)).rem_euclid(7);
