@@ -66,9 +66,9 @@ pub struct SecurityConfig {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct LimitsConfig {
-    /// `connections`: in all; default 256.
+    /// `connections`: of each port; default 256.
     pub connections: usize,
-    /// `connections-per-address`: default 32.
+    /// `connections-per-address`: of each port; default 32.
     pub connections_per_address: usize,
     /// `login-seconds`: longest time from connecting to being authenticated; default 30.
     pub login_timeout: Duration,
@@ -82,6 +82,8 @@ pub struct LimitsConfig {
     pub objects_per_account: usize,
     /// `enumerator-mib`: what one rewindable enumerator may keep; default 32.
     pub enumerator_len_max: usize,
+    /// `results-mib`: what all rewindable enumerators may keep; default 256.
+    pub results_len_max: usize,
     /// `provider-seconds`: longest silence of a provider; default 30.
     pub provider_timeout: Duration,
 }
@@ -133,6 +135,7 @@ impl Default for LimitsConfig {
             sessions_per_account: 64,
             objects_per_account: 1024,
             enumerator_len_max: 32 << 20,
+            results_len_max: 256 << 20,
             provider_timeout: Duration::from_secs(30),
         }
     }
@@ -335,6 +338,7 @@ impl Reading<'_> {
             "sessions-per-account",
             "objects-per-account",
             "enumerator-mib",
+            "results-mib",
             "provider-seconds",
         ];
         let mut count = |most: u64| self.integer::<u64>(at, key, value, 1, most);
@@ -347,6 +351,7 @@ impl Reading<'_> {
             "sessions-per-account" => out.sessions_per_account = count(65536).map_or(out.sessions_per_account, |n| n as usize),
             "objects-per-account" => out.objects_per_account = count(1 << 20).map_or(out.objects_per_account, |n| n as usize),
             "enumerator-mib" => out.enumerator_len_max = count(4096).map_or(out.enumerator_len_max, |n| (n as usize) << 20),
+            "results-mib" => out.results_len_max = count(65536).map_or(out.results_len_max, |n| (n as usize) << 20),
             "provider-seconds" => out.provider_timeout = count(3600).map_or(out.provider_timeout, Duration::from_secs),
             _ => self.unknown(at, key, KEYS, "key"),
         }
@@ -491,6 +496,7 @@ mod tests {
             sessions-per-account = 6
             objects-per-account = 7
             enumerator-mib = 1
+            results-mib = 2
             provider-seconds = 8
             [source]
             root = "/srv/tree"
@@ -509,7 +515,7 @@ mod tests {
         let l = &c.limits;
         assert_eq!((l.connections, l.connections_per_address, l.login_timeout.as_secs(), l.calls), (3, 2, 4, 9));
         assert_eq!((l.calls_per_account, l.sessions_per_account, l.objects_per_account), (5, 6, 7));
-        assert_eq!((l.enumerator_len_max, l.provider_timeout.as_secs()), (1 << 20, 8));
+        assert_eq!((l.enumerator_len_max, l.results_len_max, l.provider_timeout.as_secs()), (1 << 20, 2 << 20, 8));
         assert_eq!((c.source.root.to_str(), c.source.dbus.as_deref()), (Some("/srv/tree"), Some("unix:path=/x")));
         assert_eq!(c.test.rows, 100_000);
     }

@@ -7,6 +7,7 @@ use crate::broker::Failure;
 use rwmi_cim::{Entity, Sink, Value, WbemStatus};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -15,6 +16,24 @@ use tokio::time::{Instant, timeout_at};
 
 /// Rows that a producer may be ahead of a forward-only reader.
 pub(crate) const AHEAD_MAX: usize = 2048;
+
+/// What all rewindable feeds of a server may keep together, in octets.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    left: AtomicUsize,
+    /// What one feed may keep.
+    each: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(all: usize, each: usize) -> Arc<Budget> {
+        Arc::new(Budget { left: AtomicUsize::new(all), each })
+    }
+
+    fn take(&self, len: usize) -> bool {
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(len)).is_ok()
+    }
+}
 
 /// What a taking gave.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +73,7 @@ struct Feed {
     taken: Notify,
     rewindable: bool,
     producer: AbortHandle,
+    budget: Arc<Budget>,
 }
 
 #[derive(Debug, Default)]
@@ -75,12 +95,14 @@ impl State {
 impl Drop for Feed {
     fn drop(&mut self) {
         self.producer.abort();
+        let kept = self.lock().weight;
+        self.budget.left.fetch_add(kept, Ordering::Relaxed);
     }
 }
 
 impl Cursor {
-    /// Starts an operation, which writes to a sink. `weight_max` limits what a rewindable feed keeps, in octets.
-    pub(crate) fn start<F>(rewindable: bool, weight_max: usize, operation: impl FnOnce(Sink) -> F) -> Cursor
+    /// Starts an operation, which writes to a sink.
+    pub(crate) fn start<F>(rewindable: bool, budget: Arc<Budget>, operation: impl FnOnce(Sink) -> F) -> Cursor
     where
         F: Future<Output = Result<(), Failure>> + Send + 'static,
     {
@@ -92,9 +114,9 @@ impl Cursor {
             let filling = async {
                 while let Ok(row) = rows.recv().await {
                     let Some(feed) = feed.upgrade() else { return Ok(()) };
-                    feed.push(row, weight_max)?;
+                    feed.push(row)?;
                     while let Ok(row) = rows.try_recv() {
-                        feed.push(row, weight_max)?;
+                        feed.push(row)?;
                     }
                     feed.arrived.notify_waiters();
                     feed.wait_for_readers().await;
@@ -123,6 +145,7 @@ impl Cursor {
             taken: Notify::new(),
             rewindable,
             producer: task.abort_handle(),
+            budget,
         });
         // The producer knows its feed weakly: a feed without readers ends it.
         let _ = give.send(Arc::downgrade(&feed));
@@ -254,18 +277,21 @@ impl Feed {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, row: Entity, weight_max: usize) -> Result<(), Failure> {
+    fn push(&self, row: Entity) -> Result<(), Failure> {
+        // Weighed outside the lock: the readers need not wait for it.
+        let weight = if self.rewindable { weight(&row) } else { 0 };
         let mut state = self.lock();
-        if self.rewindable {
-            state.weight += weight(&row);
-            if state.weight > weight_max {
-                let limit = weight_max >> 20;
-                return Err(Failure::new(
-                    WbemStatus::OUT_OF_MEMORY,
-                    format!("the result is larger than {limit} MiB: ask with WBEM_FLAG_FORWARD_ONLY"),
-                ));
-            }
+        let too_much = |whose: &str| {
+            let message = format!("the results are more than {whose} may keep: ask with WBEM_FLAG_FORWARD_ONLY");
+            Err(Failure::new(WbemStatus::OUT_OF_MEMORY, message))
+        };
+        if state.weight + weight > self.budget.each {
+            return too_much("an enumerator");
         }
+        if !self.budget.take(weight) {
+            return too_much("all enumerators together");
+        }
+        state.weight += weight;
         state.rows.push_back(row);
         Ok(())
     }
@@ -316,7 +342,7 @@ mod tests {
 
     fn feed(rewindable: bool, count: u32, failure: Option<WbemStatus>) -> Cursor {
         let class = Arc::new(Class { name: "C".into(), properties: vec![Property::new("N", CimType::Uint32)], ..Class::default() });
-        Cursor::start(rewindable, 1 << 20, |sink| async move {
+        Cursor::start(rewindable, Budget::new(4 << 20, 1 << 20), |sink| async move {
             for n in 0..count {
                 sink.indicate(row(&class, n)).await?;
             }
@@ -373,7 +399,15 @@ mod tests {
     #[tokio::test]
     async fn a_rewindable_feed_has_a_limit() {
         let mut c = feed(true, 1_000_000, None);
-        assert_eq!(c.complete().await.unwrap_err().status, WbemStatus::OUT_OF_MEMORY);
+        let failure = c.complete().await.unwrap_err();
+        assert_eq!(failure.status, WbemStatus::OUT_OF_MEMORY);
+        // What a feed kept is there again when it is gone.
+        let budget = c.feed.budget.clone();
+        let left = || budget.left.load(Ordering::Relaxed);
+        assert!((3 << 20..(3 << 20) + 1000).contains(&left()));
+        assert!(!budget.take(left() + 1));
+        drop(c);
+        assert_eq!(left(), 4 << 20);
     }
 
     #[tokio::test]
@@ -397,7 +431,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reader_that_does_not_wait_gets_what_is_there() {
-        let mut c = Cursor::start(false, 0, |sink| async move {
+        let mut c = Cursor::start(false, Budget::new(0, 0), |sink| async move {
             let _sink = sink;
             std::future::pending().await
         });

@@ -15,6 +15,7 @@ mod tests;
 use crate::access::{Access, Principal, Rights};
 use crate::broker::{Broker, Failure};
 use crate::config::LimitsConfig;
+use crate::cursor::Budget;
 use login::Login;
 use rwmi_auth::AuthLevel;
 use rwmi_cim::WbemStatus;
@@ -31,13 +32,16 @@ pub(crate) struct Core {
     pub(crate) broker: Arc<Broker>,
     pub(crate) access: Access,
     pub(crate) limits: LimitsConfig,
+    /// What rewindable enumerators keep.
+    pub(crate) results: Arc<Budget>,
     /// Open namespaces by whose they are.
     sessions: Mutex<HashMap<Principal, usize>>,
 }
 
 impl Core {
     pub(crate) fn new(broker: Arc<Broker>, access: Access, limits: LimitsConfig) -> Core {
-        Core { broker, access, limits, sessions: Mutex::default() }
+        let results = Budget::new(limits.results_len_max, limits.enumerator_len_max);
+        Core { broker, access, limits, results, sessions: Mutex::default() }
     }
 }
 

@@ -57,7 +57,9 @@ impl Services {
     }
 
     pub(super) fn shared(services: Arc<Services>) -> ExportedObject {
-        ExportedObject::new(IWbemServices::serve(services)).denied_with(hresult(WbemStatus::ACCESS_DENIED))
+        ExportedObject::new(IWbemServices::serve(services.clone()))
+            .with(IWbemRefreshingServices::serve(services))
+            .denied_with(hresult(WbemStatus::ACCESS_DENIED))
     }
 
     /// Starts an operation that gives many objects. Without RETURN_IMMEDIATELY it is over, or well on its way, when this
@@ -74,7 +76,7 @@ impl Services {
         let core = &self.place.realm.core;
         let (broker, request) = (core.broker.clone(), self.place.request.clone());
         let running = |sink: Sink| async move { broker.run(&request, options, operation, &sink).await };
-        let mut cursor = Cursor::start(!has(flags, flags::FORWARD_ONLY), core.limits.enumerator_len_max, running);
+        let mut cursor = Cursor::start(!has(flags, flags::FORWARD_ONLY), core.results.clone(), running);
         if !has(flags, flags::RETURN_IMMEDIATELY) {
             cursor.complete().await.map_err(fail)?;
         }
@@ -129,6 +131,9 @@ fn check_wql(language: &Bstr) -> Result<(), dcom::Failure> {
 fn need(text: &Bstr) -> Result<String, dcom::Failure> {
     text.text().ok_or_else(|| status(WbemStatus::INVALID_PARAMETER))
 }
+
+/// No refreshers: clients ask again by other means.
+impl WbemRefreshingServices for Services {}
 
 impl WbemServices for Services {
     async fn open_namespace(&self, cx: &ObjectContext, call: OpenNamespace) -> Outcome<OpenNamespaceReply> {
