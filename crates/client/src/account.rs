@@ -1,7 +1,6 @@
 //! How people write an account.
 
 use crate::Misuse;
-use rwmi_auth::{Credentials, Secret};
 
 /// An account as a person names it (requirement: `user`, `DOMAIN\user`, `HOST\user`, `.\user`, `user@domain`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,14 +34,6 @@ impl Account {
             return Err(Misuse::Account { text: text.into(), why: "there is no domain before the backslash" });
         }
         Ok(Account { user: user.into(), domain: domain.into() })
-    }
-
-    /// With a password: what a security context logs on with.
-    ///
-    /// NTLM takes the domain `.` as the empty domain: the server then looks among its own accounts.
-    pub fn with_password(self, password: Secret) -> Credentials {
-        let domain = if self.domain == "." { String::new() } else { self.domain };
-        Credentials { user: self.user, domain, password }
     }
 }
 

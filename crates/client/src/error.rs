@@ -167,6 +167,8 @@ pub enum ErrorKind {
     Protocol(String),
     /// A value could not be had.
     Object(ObjectError),
+    /// A row does not fit what the caller asked for.
+    Misfit(String),
 }
 
 /// A failure: step, place, cause and advice.
@@ -295,6 +297,7 @@ impl fmt::Display for ErrorKind {
             },
             ErrorKind::Protocol(why) => write!(f, "the server broke the protocol: {why}"),
             ErrorKind::Object(e) => write!(f, "{e}"),
+            ErrorKind::Misfit(why) => f.write_str(why),
         }
     }
 }
