@@ -1,7 +1,7 @@
 //! Win32_UserAccount, from the local files only: a directory service may have a million of them.
 
 use crate::parse::accounts::{Shadow, User, shadows, users};
-use crate::row::Row;
+use crate::row::{Row, asked_text};
 use crate::source::Machine;
 use rwmi_cim::{Enumerate, Instance, ProviderResult, Sink, WbemStatus, names_equal};
 use zeroize::Zeroizing;
@@ -24,7 +24,7 @@ pub(crate) async fn accounts(machine: &Machine, req: &Enumerate<'_>, sink: &Sink
     // Readable by root only; without it nothing is said about passwords.
     let shadow = machine.text("/etc/shadow").map(|t| shadows(&Zeroizing::new(t)));
     let frame = Frame { host: machine.computer_name(), machine_sid: machine.sid(), today: machine.now_micros().div_euclid(86_400_000_000) };
-    let name = req.equal_to("Name").and_then(|v| v.as_str());
+    let name = asked_text(req, "Name");
     for user in users(&passwd).iter().filter(|u| name.is_none_or(|n| names_equal(n, &u.name))) {
         let shadow = shadow.as_ref().and_then(|s| s.iter().find(|s| s.name == user.name));
         sink.indicate(account(machine, req, &frame, user, shadow)).await?;

@@ -2,7 +2,7 @@
 
 use crate::parse::fields::assigned;
 use crate::parse::mounts::{Mount, mounts};
-use crate::row::Row;
+use crate::row::{Row, asked_text};
 use crate::source::Machine;
 use rwmi_cim::{Enumerate, Instance, ProviderResult, Sink, WbemStatus, names_equal};
 
@@ -63,7 +63,7 @@ struct Volume {
 
 pub(crate) async fn logical_disks(machine: &Machine, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
     let text = machine.text("/proc/self/mountinfo").ok_or(WbemStatus::PROVIDER_FAILURE)?;
-    let name = req.equal_to("DeviceID").or_else(|| req.equal_to("Name")).map(|v| v.as_str().unwrap_or(""));
+    let name = asked_text(req, "DeviceID").or_else(|| asked_text(req, "Name"));
     for volume in volumes(machine, mounts(&text)) {
         if name.is_none_or(|n| names_equal(n, &volume.mount.point)) {
             sink.indicate(logical_disk(machine, req, &volume).await).await?;
@@ -206,7 +206,7 @@ pub(crate) async fn disk_drives(machine: &Machine, req: &Enumerate<'_>, sink: &S
     let mut names: Vec<String> = machine.list("/sys/block").into_iter().filter(|n| is_disk(machine, n)).collect();
     // sda to sdz come before sdaa.
     names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
-    let asked = req.equal_to("DeviceID").map(|v| v.as_str().unwrap_or(""));
+    let asked = asked_text(req, "DeviceID");
     for (index, name) in names.iter().enumerate() {
         if asked.is_none_or(|a| names_equal(a, &format!("/dev/{name}"))) {
             sink.indicate(disk_drive(machine, req, index, name)).await?;

@@ -8,7 +8,7 @@ use crate::parse::net::{
     subnet,
 };
 use crate::parse::tz::Zone;
-use crate::row::Row;
+use crate::row::{Row, asked_integer};
 use crate::source::Machine;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use rwmi_cim::{Enumerate, Instance, ProviderResult, Sink};
@@ -44,7 +44,7 @@ pub(crate) async fn configurations(machine: &Machine, req: &Enumerate<'_>, sink:
         routes,
         resolver: resolver(machine),
     };
-    let index = req.equal_to("Index").or_else(|| req.equal_to("InterfaceIndex")).map(|v| v.as_integer());
+    let index = asked_integer(req, "Index").or_else(|| asked_integer(req, "InterfaceIndex"));
     let mut interfaces: Vec<(u32, String)> = machine
         .list("/sys/class/net")
         .into_iter()
@@ -52,7 +52,7 @@ pub(crate) async fn configurations(machine: &Machine, req: &Enumerate<'_>, sink:
         .collect();
     interfaces.sort();
     for (number, name) in interfaces {
-        if index.is_some_and(|i| i != Some(number.into())) || machine.number(&format!("/sys/class/net/{name}/type")) == Some(LOOPBACK) {
+        if index.is_some_and(|i| i != number.into()) || machine.number(&format!("/sys/class/net/{name}/type")) == Some(LOOPBACK) {
             continue;
         }
         sink.indicate(configuration(machine, req, &frame, number, &name)).await?;

@@ -5,9 +5,9 @@ use crate::os::process_ids;
 use crate::parse::fields::number_after_colon;
 use crate::parse::process::{Stat, TICKS_PER_SECOND, arguments, base_priority, command_line, execution_state, full_name};
 use crate::parse::tz::Zone;
-use crate::row::Row;
+use crate::row::{Row, asked_integer, asked_text};
 use crate::source::Machine;
-use rwmi_cim::{Enumerate, Instance, ProviderResult, Sink, Value, WbemStatus};
+use rwmi_cim::{Enumerate, Instance, ProviderResult, Sink, WbemStatus};
 
 /// Longest command line that is read, in octets: about what Windows allows (32,767 characters).
 const COMMAND_LINE_MAX: u64 = 32 << 10;
@@ -44,11 +44,10 @@ pub(crate) async fn processes(machine: &Machine, req: &Enumerate<'_>, sink: &Sin
 
 /// The process that the caller names by its key or its number; `Some(None)` where no process can have that.
 fn asked_for(req: &Enumerate<'_>) -> Option<Option<u32>> {
-    let value = req.equal_to("Handle").or_else(|| req.equal_to("ProcessId"))?;
-    Some(match value {
-        Value::String(s) => s.parse().ok(),
-        other => other.as_integer().and_then(|n| n.try_into().ok()),
-    })
+    match asked_text(req, "Handle") {
+        Some(handle) => Some(handle.parse().ok()),
+        None => asked_integer(req, "ProcessId").map(|n| n.try_into().ok()),
+    }
 }
 
 fn process(machine: &Machine, req: &Enumerate<'_>, frame: &Frame, id: u32) -> Option<Instance> {

@@ -1,7 +1,18 @@
-//! A row under construction: Rust values become values of the type that the class declares.
+//! What a caller asks for, and a row under construction: Rust values become values of the type that the class declares.
 
-use rwmi_cim::{CimType, Class, DateTime, Instance, Value};
+use rwmi_cim::{CimType, Class, DateTime, Enumerate, Instance, Value};
 use std::sync::Arc;
+
+/// The text that a property has to equal. `None` also where the caller gives something else than a text: then all rows are
+/// told, and the caller picks.
+pub(crate) fn asked_text<'a>(req: &Enumerate<'a>, property: &str) -> Option<&'a str> {
+    req.equal.iter().find(|(n, _)| rwmi_cim::names_equal(n, property)).and_then(|(_, v)| v.as_str())
+}
+
+/// The integer that a property has to equal; `None` as in [`asked_text`].
+pub(crate) fn asked_integer(req: &Enumerate<'_>, property: &str) -> Option<i128> {
+    req.equal_to(property).and_then(Value::as_integer)
+}
 
 /// An instance of a class of which only the properties that the class has are set.
 ///

@@ -1,7 +1,7 @@
 //! Win32_Service: the services of systemd.
 
 use crate::parse::process::command_line;
-use crate::row::Row;
+use crate::row::{Row, asked_text};
 use crate::source::Machine;
 use crate::systemd::{SERVICE, Service, Systemd, UNIT, first_command};
 use futures_util::{StreamExt, stream};
@@ -78,8 +78,7 @@ pub(crate) async fn services(machine: &Machine, req: &Enumerate<'_>, sink: &Sink
     let mut budget = Budget(machine.source.dbus_deadline);
     let systemd = budget.spend("connection to the bus", Systemd::connect(&address)).await?;
     let mut services = budget.spend("list of units", systemd.services()).await?;
-    if let Some(name) = req.equal_to("Name") {
-        let name = name.as_str().unwrap_or("");
+    if let Some(name) = asked_text(req, "Name") {
         services.retain(|s| names_equal(&s.name, name));
     }
     let host = machine.computer_name();

@@ -1044,6 +1044,8 @@ async fn a_key_is_looked_up() {
     assert_eq!(count("Win32_Process", "ProcessId", Value::Uint32(641)).await, 1);
     assert_eq!(count("Win32_Process", "ProcessId", Value::Sint64(-1)).await, 0);
     assert_eq!(count("Win32_Process", "ProcessId", Value::Uint32(99_999)).await, 0);
+    // What is of another type is left to the caller, who knows what it means.
+    assert_eq!(count("Win32_Process", "ProcessId", "641".into()).await, 13);
     assert_eq!(count("Win32_LogicalDisk", "DeviceID", "/SRV/data".into()).await, 1);
     assert_eq!(count("Win32_LogicalDisk", "DeviceID", "/proc".into()).await, 0);
     assert_eq!(count("Win32_DiskDrive", "DeviceID", "/dev/sda".into()).await, 1);
