@@ -29,7 +29,8 @@ pub(crate) fn operating_system(machine: &Machine, req: &Enumerate<'_>) -> Instan
     let now = machine.now_micros();
     row.set("LocalDateTime", local_time(&zone, now)).set("CurrentTimeZone", zone.minutes_at(now.div_euclid(1_000_000)));
     row.set("LastBootUpTime", machine.boot_time().map(|t| local_seconds(&zone, t)));
-    row.set("InstallDate", machine.times("/").born.map(|t| local_seconds(&zone, t)));
+    // Some virtual disks give 1970 for a time that they do not keep.
+    row.set("InstallDate", machine.times("/").born.filter(|t| *t > 0).map(|t| local_seconds(&zone, t)));
 
     memory(machine, &mut row);
     row.set("MaxNumberOfProcesses", machine.number::<u32>("/proc/sys/kernel/pid_max"));
