@@ -80,7 +80,9 @@ impl Way {
     /// What failed, with the advice that fits this caller.
     pub(crate) fn error(&self, step: Step, port: u16, kind: ErrorKind) -> Error {
         let denied = matches!(&kind, ErrorKind::Fault(FaultStatus::ACCESS_DENIED) | ErrorKind::Auth(AuthError::LogonDenied));
-        let error = Error::new(step, &self.host, (port != 0).then_some(port), kind);
+        // A port that nobody dialled says nothing.
+        let port = (port != 0 && !self.dialer.identifies_caller()).then_some(port);
+        let error = Error::new(step, &self.host, port, kind);
         if denied && self.logon.as_ref().is_some_and(|l| l.is_blank) { error.with_hint(BLANK) } else { error }
     }
 
