@@ -5,6 +5,7 @@
 //! ```
 
 use rwmi_ndr::{Decode, DecodeErrorKind, Encode, Reader, Result, Writer};
+use std::fmt;
 
 /// Referent id of every BSTR from Windows: the letters `User`.
 const REFERENT: u32 = 0x7265_7355;
@@ -16,7 +17,7 @@ const NULL_LEN: u32 = u32::MAX;
 const UNITS_MAX: u32 = 1 << 20;
 
 /// A counted string of UTF-16 units, kept as they came.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Bstr {
     /// A NULL string, as it is written by Windows: a blob that says so.
     #[default]
@@ -51,6 +52,20 @@ impl Bstr {
     /// Whether there is no text.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// As a text, where the units are one.
+impl fmt::Debug for Bstr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bstr::Null => f.write_str("Null"),
+            Bstr::Absent => f.write_str("Absent"),
+            Bstr::Units(units) => match String::from_utf16(units) {
+                Ok(text) => f.debug_tuple("Units").field(&text).finish(),
+                Err(_) => f.debug_tuple("Units").field(units).finish(),
+            },
+        }
     }
 }
 
