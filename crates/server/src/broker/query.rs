@@ -8,7 +8,11 @@ use std::sync::Arc;
 
 impl From<QueryError> for Failure {
     fn from(error: QueryError) -> Failure {
-        Failure::new(error.status, error.to_string())
+        // One line: clients put it into a sentence of theirs.
+        let (line, column) = error.diag.position(error.query());
+        let place = if line == 1 { format!("character {column}") } else { format!("line {line}, character {column}") };
+        let help = error.diag.help.as_ref().map_or(String::new(), |h| format!("; {h}"));
+        Failure::new(error.status, format!("{}, at {place} of the query{help}", error.diag.message))
     }
 }
 
