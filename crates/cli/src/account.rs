@@ -5,7 +5,7 @@ use crate::report::Failure;
 use crate::{password, serve};
 use rwmi_auth::ntlm;
 use rwmi_server::accounts::Change;
-use rwmi_server::{Accounts, AccountsError};
+use rwmi_server::{AccountStore, Accounts, AccountsError};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ pub(crate) fn run(action: AccountAction) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(accounts: &Accounts, output: AccountFormat) -> Result<(), Failure> {
+fn list(accounts: &AccountStore, output: AccountFormat) -> Result<(), Failure> {
     let accounts = accounts.list().map_err(failed)?;
     let text = match output {
         AccountFormat::Table => accounts.iter().map(|a| format!("{}\t{}\n", a.name, if a.admin { "admin" } else { "user" })).collect(),
@@ -47,9 +47,9 @@ fn list(accounts: &Accounts, output: AccountFormat) -> Result<(), Failure> {
     std::io::stdout().write_all(text.as_bytes()).map_err(|e| Failure::new(format!("cannot write to standard output: {e}")))
 }
 
-/// The file. A server that runs sees a change at the next login: it looks at the file each time.
-fn at(place: &Place) -> Result<Accounts, Failure> {
-    Ok(Accounts::at(&serve::config_of(place)?.server.data_dir))
+/// The accounts, by way of the running server or from the file. A change counts for the next login.
+fn at(place: &Place) -> Result<AccountStore, Failure> {
+    Ok(AccountStore::at(&serve::config_of(place)?.server.data_dir))
 }
 
 fn failed(error: AccountsError) -> Failure {

@@ -107,6 +107,13 @@ pub(crate) struct Password {
     pub(crate) password_file: Option<PathBuf>,
 }
 
+impl Password {
+    /// Whether the command line names a source.
+    pub(crate) fn is_given(&self) -> bool {
+        self.password_stdin || self.password_file.is_some()
+    }
+}
+
 /// An authentication level by name or number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
@@ -183,8 +190,21 @@ pub(crate) struct GetClass {
     #[arg(long)]
     pub(crate) amended: bool,
 
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "mof")]
+    pub(crate) output: ClassFormat,
+
     /// The class
     pub(crate) class: String,
+}
+
+/// How a class is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClassFormat {
+    /// MOF: what the class declares or overrides
+    Mof,
+    /// JSON: everything, inherited members too
+    Json,
 }
 
 #[derive(Debug, Args)]

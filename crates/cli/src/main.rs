@@ -2,9 +2,14 @@
 
 mod account;
 mod args;
+mod connect;
+mod dump;
 mod format;
+mod get_class;
+mod local;
 mod log;
 mod password;
+mod query;
 mod report;
 mod serve;
 
@@ -18,7 +23,9 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Account(args) => account::run(args.action),
-        _ => Err(report::Failure::new("this command is not there yet")),
+        Command::Query(args) => query::run(args),
+        Command::GetClass(args) => get_class::run(args),
+        Command::Dump(args) => dump::run(args),
     };
     match done {
         Ok(code) => code,

@@ -31,7 +31,6 @@ pub(crate) fn read(from: &Password, prompt: &str) -> Result<Option<Secret>, Stri
 }
 
 fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
-    use std::io::Read;
     let mut line = String::new();
     let n = from.take(PASSWORD_LEN_MAX).read_line(&mut line)?;
     if n as u64 == PASSWORD_LEN_MAX && !line.ends_with('\n') {

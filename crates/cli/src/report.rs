@@ -8,6 +8,9 @@ pub(crate) const FAILURE: u8 = 1;
 /// The command was asked for something that makes no sense.
 pub(crate) const USAGE: u8 = 2;
 
+/// Some computers failed and others did not.
+pub(crate) const PARTIAL: u8 = 3;
+
 /// Why the command ends.
 #[derive(Debug)]
 pub(crate) struct Failure {

@@ -2,7 +2,6 @@
 
 use super::json::value_json;
 use super::{Columns, Row, RowWriter};
-use rwmi_cim::Value;
 use std::io::{self, Write};
 
 pub(super) struct Csv<W: Write> {
@@ -20,9 +19,8 @@ impl<W: Write> Csv<W> {
 
 impl<W: Write> RowWriter for Csv<W> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let places = self.columns.of(row.object);
-        let class = row.object.class();
-        let mut header: Vec<String> = places.iter().map(|i| class.properties[*i].name.clone()).collect();
+        let places = self.columns.of(row.entity);
+        let mut header: Vec<String> = places.iter().map(|p| p.name(row.entity).to_owned()).collect();
         if self.columns.with_host {
             header.insert(0, "__HOST".into());
         }
@@ -37,15 +35,18 @@ impl<W: Write> RowWriter for Csv<W> {
         if self.columns.with_host {
             record.push(row.host.into());
         }
-        for index in places {
-            let value = row.object.value_at(index).unwrap_or(Value::Null);
-            record.push(match value_json(&value) {
+        for place in places {
+            record.push(match value_json(&place.value(row.entity)) {
                 serde_json::Value::Null => String::new(),
                 serde_json::Value::String(s) => s,
                 other => other.to_string(),
             });
         }
         Ok(self.out.write_record(&record)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {

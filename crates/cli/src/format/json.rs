@@ -1,7 +1,7 @@
 //! JSON: one array, or an object a line.
 
 use super::{Columns, Row, RowWriter};
-use rwmi_cim::{Entity, Object, Value};
+use rwmi_cim::{Entity, Value};
 use serde_json::{Map, Value as Json_};
 use std::io::{self, Write};
 
@@ -25,7 +25,7 @@ pub(crate) fn value_json(value: &Value) -> Json_ {
 }
 
 /// An embedded object: its class in `__CLASS`, then its properties; a class has `__GENUS` 1.
-pub(crate) fn entity_json(entity: &Entity) -> Json_ {
+fn entity_json(entity: &Entity) -> Json_ {
     let mut map = Map::new();
     map.insert("__CLASS".into(), entity.class().name.clone().into());
     match entity {
@@ -44,14 +44,13 @@ pub(crate) fn entity_json(entity: &Entity) -> Json_ {
     Json_::Object(map)
 }
 
-fn row_json(columns: &Columns, host: &str, object: &Object) -> Json_ {
+fn row_json(columns: &Columns, row: &Row<'_>) -> Json_ {
     let mut map = Map::new();
     if columns.with_host {
-        map.insert("__HOST".into(), host.into());
+        map.insert("__HOST".into(), row.host.into());
     }
-    for index in columns.of(object) {
-        let value = object.value_at(index).as_ref().map_or(Json_::Null, value_json);
-        map.insert(object.class().properties[index].name.clone(), value);
+    for place in columns.of(row.entity) {
+        map.insert(place.name(row.entity).to_owned(), value_json(&place.value(row.entity)));
     }
     Json_::Object(map)
 }
@@ -79,8 +78,12 @@ impl<W: Write> RowWriter for Json<W> {
             self.out.write_all(if self.rows == 0 { b"[\n" } else { b",\n" })?;
         }
         self.rows += 1;
-        serde_json::to_writer(&mut self.out, &row_json(&self.columns, row.host, row.object))?;
+        serde_json::to_writer(&mut self.out, &row_json(&self.columns, row))?;
         if self.array { Ok(()) } else { self.out.write_all(b"\n") }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -9,16 +9,17 @@
 //! | `csv` | spreadsheets | empty | JSON text | 25 characters | first column `__HOST` |
 //!
 //! 64-bit integers are JSON numbers in full precision. Reals that JSON cannot write (infinities, NaN) are `null`.
-//! Names that begin with two underscores are the system's, so `__HOST` is never a property.
+//! Names that begin with two underscores are the system's, so `__HOST` is never a property. System properties are shown where
+//! the SELECT list names them; of a class (`SELECT * FROM meta_class`) `__CLASS`, `__SUPERCLASS` and `__DYNASTY` are.
 
 mod csv;
 mod json;
 mod table;
 mod text;
 
-pub(crate) use json::{entity_json, value_json};
+pub(crate) use json::value_json;
 
-use rwmi_cim::Object;
+use rwmi_cim::{Entity, SystemProperty, Value};
 use std::io::{self, Write};
 
 /// An output format.
@@ -41,13 +42,15 @@ pub(crate) struct Row<'a> {
     /// The computer as the caller named it.
     pub(crate) host: &'a str,
     /// The object.
-    pub(crate) object: &'a Object,
+    pub(crate) entity: &'a Entity,
 }
 
 /// Writes rows as they come; what must wait for the last row is written at the end.
 pub(crate) trait RowWriter {
     /// Takes a row.
     fn row(&mut self, row: &Row<'_>) -> io::Result<()>;
+    /// No more rows come for the moment: what can be shown already goes out.
+    fn flush(&mut self) -> io::Result<()>;
     /// No more rows come.
     fn finish(&mut self) -> io::Result<()>;
 }
@@ -61,17 +64,52 @@ pub(crate) struct Columns {
     pub(crate) with_host: bool,
 }
 
+/// Where a column's value is found in an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Property(usize),
+    System(SystemProperty),
+}
+
+impl Place {
+    fn name(self, entity: &Entity) -> &str {
+        match self {
+            Place::Property(i) => &entity.class().properties[i].name,
+            Place::System(p) => p.name(),
+        }
+    }
+
+    /// Its value; NULL where it is malformed.
+    fn value(self, entity: &Entity) -> Value {
+        match (self, entity) {
+            (Place::System(p), _) => p.of(entity),
+            (Place::Property(i), Entity::Instance(object)) => object.value_at(i).unwrap_or(Value::Null),
+            (Place::Property(i), Entity::Class(class)) => class.properties[i].default.clone(),
+        }
+    }
+}
+
 impl Columns {
-    /// Places of the properties to show, in their order.
-    fn of(&self, object: &Object) -> Vec<usize> {
-        let class = object.class();
-        let every = 0..class.properties.len();
+    /// What to show, in its order.
+    fn of(&self, entity: &Entity) -> Vec<Place> {
+        if let (None, Entity::Class(_)) = (&self.names, entity) {
+            return [SystemProperty::Class, SystemProperty::Superclass, SystemProperty::Dynasty].map(Place::System).into();
+        }
+        let class = entity.class();
+        let every = (0..class.properties.len()).map(Place::Property);
         match &self.names {
             None => every.collect(),
             Some(names) => {
-                let mut places: Vec<usize> = names.iter().filter_map(|n| class.property_index(n)).collect();
+                let place =
+                    |n: &String| class.property_index(n).map(Place::Property).or_else(|| SystemProperty::from_name(n).map(Place::System));
+                let mut places: Vec<Place> = Vec::new();
+                for place in names.iter().filter_map(place) {
+                    if !places.contains(&place) {
+                        places.push(place);
+                    }
+                }
                 // What the server added, keys for instance, comes behind what was asked for.
-                let added: Vec<usize> = every.filter(|i| !places.contains(i)).collect();
+                let added: Vec<Place> = every.filter(|p| !places.contains(p)).collect();
                 places.extend(added);
                 places
             }
@@ -95,10 +133,10 @@ impl Format {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rwmi_cim::{CimType, Class, DateTime, Instance, Property, Value};
+    use rwmi_cim::{CimType, Class, DateTime, Instance, Property};
     use std::sync::Arc;
 
-    fn rows() -> Vec<Object> {
+    fn rows() -> Vec<Entity> {
         let class = Arc::new(Class {
             name: "Demo".into(),
             properties: vec![
@@ -114,15 +152,15 @@ mod tests {
         a.set("Size", u64::MAX).unwrap();
         a.set("Tags", vec!["x".to_owned(), "y".to_owned()]).unwrap();
         a.set("When", DateTime::from_text("20240229235959.123456+060")).unwrap();
-        vec![a.into(), Instance::new(class).into()]
+        vec![Entity::Instance(a.into()), Entity::Instance(Instance::new(class).into())]
     }
 
     fn check(format: Format, columns: Columns, expect: &str) {
         let mut out = Vec::new();
         {
             let mut w = format.writer(&mut out, columns, Some(100));
-            for object in &rows() {
-                w.row(&Row { host: "h1", object }).unwrap();
+            for entity in &rows() {
+                w.row(&Row { host: "h1", entity }).unwrap();
             }
             w.finish().unwrap();
         }
@@ -161,6 +199,30 @@ mod tests {
             format.writer(&mut out, Columns::default(), None).finish().unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), expect);
         }
-        let _ = Value::Null;
+    }
+
+    #[test]
+    fn a_system_property_is_shown_where_it_is_listed_and_a_column_once() {
+        let names = ["__class", "Size", "SIZE", "__PATH", "gone"].map(str::to_owned);
+        let columns = Columns { names: Some(names.into()), with_host: false };
+        let mut out = Vec::new();
+        {
+            let mut w = Format::Csv.writer(&mut out, columns, None);
+            w.row(&Row { host: "", entity: &rows()[1] }).unwrap();
+            w.finish().unwrap();
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "__CLASS,Size,__PATH,Name,Tags,When\nDemo,,,,,\n");
+    }
+
+    #[test]
+    fn a_class_is_a_row_of_its_names() {
+        let class = Class { name: "B".into(), derivation: vec!["A".into()], ..Class::default() };
+        let mut out = Vec::new();
+        {
+            let mut w = Format::Jsonl.writer(&mut out, Columns::default(), None);
+            w.row(&Row { host: "", entity: &Entity::Class(Arc::new(class)) }).unwrap();
+            w.finish().unwrap();
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "{\"__CLASS\":\"B\",\"__SUPERCLASS\":\"A\",\"__DYNASTY\":\"A\"}\n");
     }
 }

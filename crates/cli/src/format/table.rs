@@ -3,7 +3,6 @@
 use super::text::{harmless, readable};
 use super::{Columns, Row, RowWriter};
 use comfy_table::{ContentArrangement, Table as Drawn, presets};
-use rwmi_cim::Value;
 use std::io::{self, Write};
 
 /// Most rows that are held to find the widths of columns; further rows make a new table.
@@ -45,9 +44,9 @@ impl<W: Write> Table<W> {
 
 impl<W: Write> RowWriter for Table<W> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let places = self.columns.of(row.object);
-        let mut header: Vec<String> = places.iter().map(|i| harmless(&row.object.class().properties[*i].name)).collect();
-        let mut cells: Vec<String> = places.iter().map(|i| readable(&row.object.value_at(*i).unwrap_or(Value::Null))).collect();
+        let places = self.columns.of(row.entity);
+        let mut header: Vec<String> = places.iter().map(|p| harmless(p.name(row.entity))).collect();
+        let mut cells: Vec<String> = places.iter().map(|p| readable(&p.value(row.entity))).collect();
         if self.columns.with_host {
             header.insert(0, "Host".into());
             cells.insert(0, harmless(row.host));
@@ -57,6 +56,11 @@ impl<W: Write> RowWriter for Table<W> {
             self.header = header;
         }
         self.rows.push(cells);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        // The widths of the columns are known at the end.
         Ok(())
     }
 
@@ -81,12 +85,9 @@ impl<W: Write> List<W> {
 
 impl<W: Write> RowWriter for List<W> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
-        let class = row.object.class();
-        let places = self.columns.of(row.object);
-        let mut lines: Vec<(String, String)> = places
-            .into_iter()
-            .map(|i| (harmless(&class.properties[i].name), readable(&row.object.value_at(i).unwrap_or(Value::Null))))
-            .collect();
+        let places = self.columns.of(row.entity);
+        let mut lines: Vec<(String, String)> =
+            places.into_iter().map(|p| (harmless(p.name(row.entity)), readable(&p.value(row.entity)))).collect();
         if self.columns.with_host {
             lines.insert(0, ("Host".into(), harmless(row.host)));
         }
@@ -99,6 +100,10 @@ impl<W: Write> RowWriter for List<W> {
             writeln!(self.out, "{}", format!("{name:width$} : {value}").trim_end())?;
         }
         Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 
     fn finish(&mut self) -> io::Result<()> {
