@@ -2,8 +2,8 @@
 
 use futures_util::StreamExt;
 use rwmi_client::{
-    AuthLevel, Client, ClientBuilder, Credentials, Depth, Dialed, Dialer, Dialing, Error, ErrorKind, FaultStatus, Impersonation, LocalSocket,
-    Mechanism, Misuse, Step, Timeouts, Value, WbemStatus,
+    AuthLevel, Client, ClientBuilder, Credentials, Depth, Dialed, Dialer, Dialing, Error, ErrorKind, FaultStatus, Impersonation,
+    LocalSocket, Mechanism, Misuse, Step, Timeouts, Value, WbemStatus,
 };
 use rwmi_server::{Accounts, Addresses, Config, Running, SOCKET_NAME, Server};
 use serde::Deserialize;
@@ -68,15 +68,241 @@ async fn in_process(rows: u64) -> Client {
     Client::builder(".").dialer(Arc::new(InProcess(server))).connect().await.unwrap()
 }
 
-async fn numbers(client: &Client) -> Vec<u64> {
-    let test = client.namespace(r"root\test").await.unwrap();
-    let rows = test.query("SELECT * FROM Rwmi_Row").objects().await.unwrap().collect().await.unwrap();
-    rows.iter().map(|r| r.get::<u64>(&r.class().properties.iter().find(|p| p.name == "Id" || p.name == "Number").unwrap().name).unwrap()).collect()
+/// The numbers of the rows, in their order.
+async fn numbers(client: &Client) -> Result<Vec<u64>, Error> {
+    let test = client.namespace(r"root\test").await?;
+    let mut rows = test.query("SELECT * FROM Rwmi_Row").objects().await?;
+    let mut out = Vec::new();
+    while let Some(row) = rows.next().await {
+        out.push(row?.get::<u64>("Id").unwrap());
+    }
+    Ok(out)
+}
+
+fn counting(n: u64) -> Vec<u64> {
+    (0..n).collect()
 }
 
 #[tokio::test]
 async fn this_computer_needs_no_credentials() {
     let client = in_process(700).await;
-    assert_eq!(numbers(&client).await.len(), 700);
+    assert!(numbers(&client).await.unwrap() == counting(700));
     client.close().await;
+}
+
+#[tokio::test]
+async fn every_level_and_mechanism_gives_the_same_rows() {
+    let site = site(|c| {
+        c.security.minimum_level = AuthLevel::Connect;
+        c.limits.connections_per_address = 64;
+    })
+    .await;
+    for level in [AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity, AuthLevel::Privacy] {
+        for mechanism in [Mechanism::Ntlm, Mechanism::Negotiate] {
+            for smart in [true, false] {
+                let builder = site.client("boss").authentication(level).mechanism(mechanism).smart_enumeration(smart);
+                let client = builder.connect().await.unwrap();
+                assert!(numbers(&client).await.unwrap() == counting(1000), "{level:?} {mechanism:?} {smart}");
+                client.close().await;
+            }
+        }
+    }
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn rows_become_values_of_a_type() {
+    #[derive(Deserialize, Debug)]
+    #[serde(rename = "Rwmi_Row", rename_all = "PascalCase")]
+    struct Row {
+        id: u64,
+    }
+    let client = in_process(5).await;
+    let test = client.namespace("root/TEST").await.unwrap();
+    let ids: Vec<u64> = test.all::<Row>().await.unwrap().into_iter().map(|r| r.id).collect();
+    assert_eq!(ids, counting(5));
+    let rows = test.query("SELECT Id FROM Rwmi_Row WHERE Id > 2").stream::<Row>().await.unwrap();
+    let ids: Vec<u64> = rows.map(|r| r.unwrap().id).collect().await;
+    assert_eq!(ids, [3, 4]);
+}
+
+#[tokio::test]
+async fn classes_and_objects_are_read_by_name_and_path() {
+    let client = in_process(5).await;
+    let test = client.namespace(r"\\.\root\test").await.unwrap();
+    let class = test.class("rwmi_row").await.unwrap();
+    assert_eq!(class.name, "Rwmi_Row");
+    assert!(class.properties.iter().any(|p| p.name == "Id"));
+    let row = test.object("Rwmi_Row.Id=3").await.unwrap();
+    assert_eq!(row.get::<u64>("Id").unwrap(), 3);
+    assert_eq!(row.relative_path().unwrap().to_string().to_lowercase().split('=').next().unwrap(), "rwmi_row.id");
+    assert_eq!(test.instances("Rwmi_Row", Depth::Deep).await.unwrap().collect().await.unwrap().len(), 5);
+    let below = test.classes(None, Depth::Deep).await.unwrap().collect().await.unwrap();
+    assert!(below.iter().any(|c| c.name == "Rwmi_Row") && below.iter().any(|c| c.name.starts_with("__")));
+    let by_query = test.query("SELECT * FROM meta_class WHERE __CLASS = 'Rwmi_Row'").classes().await.unwrap().collect().await.unwrap();
+    assert_eq!(by_query.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["Rwmi_Row"]);
+    let check = |error: Error, status| assert_eq!(error.kind(), &ErrorKind::Wbem(status), "{error}");
+    check(test.object("Rwmi_Row.Id=99").await.unwrap_err(), WbemStatus::NOT_FOUND);
+    check(test.class("No_Such").await.unwrap_err(), WbemStatus::NOT_FOUND);
+    assert!(matches!(test.class("Rwmi_Row.Id=3").await.unwrap_err().kind(), ErrorKind::Misuse(_)));
+    assert!(matches!(test.object("Rwmi_Row").await.unwrap_err().kind(), ErrorKind::Misuse(_)));
+}
+
+#[tokio::test]
+async fn a_query_can_start_again_where_the_server_was_told() {
+    let client = in_process(100).await;
+    let test = client.namespace(r"root\test").await.unwrap();
+    let mut rows = test.query("SELECT Id FROM Rwmi_Row").rewindable(true).objects().await.unwrap();
+    for _ in 0..2 {
+        for id in counting(100) {
+            assert_eq!(rows.next().await.unwrap().unwrap().get::<u64>("Id").unwrap(), id);
+        }
+        assert!(rows.next().await.is_none());
+        rows.rewind().await.unwrap();
+    }
+    let mut forward = test.query("SELECT Id FROM Rwmi_Row").objects().await.unwrap();
+    let error = forward.rewind().await.unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::Wbem(WbemStatus::INVALID_OPERATION), "{error}");
+}
+
+#[tokio::test]
+async fn each_failure_names_its_step() {
+    let site = site(|_| {}).await;
+    let Addresses { endpoint, object } = site.at();
+    let connect = async |builder: ClientBuilder| builder.connect().await.err().unwrap();
+    let check = |error: &Error, step: &Step, port: Option<u16>, kind: &ErrorKind, hint: &str| {
+        assert_eq!((error.step(), error.port(), error.kind()), (step, port, kind), "{error}");
+        assert!(error.hint().is_some_and(|h| h.contains(hint)), "{error}: {:?}", error.hint());
+    };
+    let denied = ErrorKind::Fault(FaultStatus::ACCESS_DENIED);
+    let endpoint_port = Some(endpoint.port());
+    check(&connect(site.client("wrong")).await, &Step::Activate, endpoint_port, &denied, "check user and password");
+    check(&connect(site.client("")).await, &Step::Activate, endpoint_port, &denied, "blank password");
+    let nobody = site.client("x").credentials(Credentials::new("nobody", "x").unwrap()).mechanism(Mechanism::Negotiate);
+    check(&connect(nobody).await, &Step::Activate, endpoint_port, &denied, "check user and password");
+    check(&connect(site.client("boss").endpoint_port(1)).await, &Step::Connect, Some(1), &ErrorKind::Refused, "rwmi serve");
+    check(&connect(site.client("boss").object_port(1)).await, &Step::ConnectObjectPort, Some(1), &ErrorKind::Refused, "--object-port");
+    let low = connect(site.client("boss").authentication(AuthLevel::Connect)).await;
+    assert_eq!((low.step(), low.kind()), (&Step::ConnectObjectPort, &denied), "{low}");
+    let low = connect(site.client("boss").authentication(AuthLevel::Connect).allow_activation_below_integrity()).await;
+    assert_eq!((low.step(), low.kind()), (&Step::Activate, &denied), "{low}");
+    let lost = connect(site.client("boss").connect_to("no-such-host.invalid")).await;
+    assert!(matches!((lost.step(), lost.kind()), (Step::Resolve, ErrorKind::NotFound(_))), "{lost}");
+    // The object port is no endpoint mapper.
+    let swapped = connect(site.client("boss").endpoint_port(object.port())).await;
+    assert!(matches!((swapped.step(), swapped.kind()), (Step::ServerAlive, ErrorKind::BindRefused(_))), "{swapped}");
+
+    let client = site.client("boss").connect().await.unwrap();
+    let missing = client.namespace(r"root\nowhere").await.unwrap_err();
+    let step = Step::Login { namespace: r"root\nowhere".into() };
+    check(&missing, &step, Some(object.port()), &ErrorKind::Wbem(WbemStatus::INVALID_NAMESPACE), "__NAMESPACE");
+    assert!(missing.info().is_some_and(|i| i.contains("nowhere")), "{missing}");
+    assert!(matches!(client.namespace(r"\\other\root\test").await.unwrap_err().kind(), ErrorKind::Misuse(Misuse::Namespace { .. })));
+    let identify = site.client("boss").impersonation(Impersonation::Identify).connect().await.unwrap();
+    let refused = identify.namespace(r"root\test").await.unwrap_err();
+    assert_eq!(refused.kind(), &ErrorKind::Wbem(WbemStatus::ACCESS_DENIED));
+
+    let test = client.namespace(r"root\test").await.unwrap();
+    let wql = test.query("SELECT Id FORM Rwmi_Row").objects().await.unwrap_err();
+    assert!(matches!(wql.kind(), ErrorKind::Wql { status: WbemStatus::INVALID_QUERY, text } if text.contains('^')), "{wql}");
+    assert_eq!(wql.step(), &Step::Input);
+    let late = test.query("SELECT Id FORM Rwmi_Row").without_local_check().objects().await;
+    let late = match late {
+        Ok(mut rows) => rows.next().await.unwrap().unwrap_err(),
+        Err(error) => error,
+    };
+    assert_eq!(late.kind(), &ErrorKind::Wbem(WbemStatus::INVALID_QUERY), "{late}");
+    for smart in [true, false] {
+        let client = site.client("boss").smart_enumeration(smart).connect().await.unwrap();
+        let test = client.namespace(r"root\test").await.unwrap();
+        let mut rows = test.query("SELECT * FROM No_Such").objects().await.unwrap();
+        let error = rows.next().await.unwrap().unwrap_err();
+        check(&error, &Step::Next, Some(object.port()), &ErrorKind::Wbem(WbemStatus::INVALID_CLASS), "meta_class");
+        assert!(rows.next().await.is_none());
+    }
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn both_families_connect() {
+    let site = site(|c| c.server.listen = vec!["::1".parse().unwrap()]).await;
+    let client = site.client("boss").connect().await.unwrap();
+    assert_eq!(client.host(), "::1");
+    assert_eq!(numbers(&client).await.unwrap().len(), 1000);
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_local_socket_knows_its_caller() {
+    let site = site(|_| {}).await;
+    let socket: Arc<dyn Dialer> = Arc::new(LocalSocket::at(site.dir.path().join(SOCKET_NAME)));
+    let client = Client::builder(".").dialer(socket.clone()).connect().await.unwrap();
+    assert!(numbers(&client).await.unwrap() == counting(1000));
+    let refused = Client::builder(".").dialer(socket).credentials(Credentials::new("boss", "boss").unwrap()).connect().await;
+    assert_eq!(refused.unwrap_err().code(), Some(WbemStatus::LOCAL_CREDENTIALS.0));
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn many_calls_share_a_session() {
+    let site = site(|_| {}).await;
+    let client = site.client("boss").connect().await.unwrap();
+    let all = (0..8).map(|_| {
+        let client = client.clone();
+        tokio::spawn(async move { numbers(&client).await.unwrap().len() })
+    });
+    for task in all.collect::<Vec<_>>() {
+        assert_eq!(task.await.unwrap(), 1000);
+    }
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_deadline_ends_a_query() {
+    let client = in_process(u64::MAX).await;
+    let test = client.namespace(r"root\test").await.unwrap();
+    let mut rows = test.query("SELECT Id FROM Rwmi_Row").deadline(Duration::from_millis(300)).objects().await.unwrap();
+    let error = loop {
+        if let Err(error) = rows.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert_eq!((error.step(), error.kind()), (&Step::Next, &ErrorKind::TimedOut { after: Duration::from_millis(300) }));
+    assert!(rows.next().await.is_none());
+    // The session goes on.
+    assert_eq!(test.object("Rwmi_Row.Id=3").await.unwrap().get::<Value>("Id").unwrap().as_integer(), Some(3));
+}
+
+#[tokio::test]
+async fn a_server_that_ends_is_an_error_and_not_a_wait() {
+    let site = site(|c| c.test.rows = u64::MAX).await;
+    let client = site.client("boss").connect().await.unwrap();
+    let test = client.namespace(r"root\test").await.unwrap();
+    let mut rows = test.query("SELECT * FROM Rwmi_Row").objects().await.unwrap();
+    rows.next().await.unwrap().unwrap();
+    drop(site.running);
+    let error = loop {
+        if let Err(error) = rows.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert!(matches!(error.kind(), ErrorKind::Closed | ErrorKind::Refused), "{error}");
+    assert!(rows.next().await.is_none());
+    assert!(matches!(test.class("Rwmi_Row").await.unwrap_err().kind(), ErrorKind::Closed | ErrorKind::Refused));
+}
+
+#[tokio::test]
+async fn closing_ends_what_others_hold() {
+    let client = in_process(u64::MAX).await;
+    let test = client.namespace(r"root\test").await.unwrap();
+    let mut rows = test.query("SELECT Id FROM Rwmi_Row").objects().await.unwrap();
+    rows.next().await.unwrap().unwrap();
+    client.close().await;
+    let error = loop {
+        if let Err(error) = rows.next().await.unwrap() {
+            break error;
+        }
+    };
+    assert!(error.code().is_some() || error.kind() == &ErrorKind::Closed, "{error}");
+    assert_eq!(test.class("Rwmi_Row").await.unwrap_err().kind(), &ErrorKind::Closed);
 }
