@@ -15,6 +15,9 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Instant;
 
+/// Security contexts that a client makes on one connection ([MS-RPCE] 3.3.1.5.4).
+const SECURITY_CONTEXTS_MAX: usize = 2000;
+
 /// What a client connection asks for.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -267,7 +270,12 @@ impl ClientConnection {
         let level = if options.level == AuthLevel::Call { AuthLevel::Packet } else { options.level };
         let protection =
             Protection { auth_type: context.auth_type(), context, level, id: u32::try_from(id).unwrap_or(u32::MAX), header_signing: false };
-        self.security.push(Secured { options, state: Security::New(protection) });
+        let state = if id < SECURITY_CONTEXTS_MAX {
+            Security::New(protection)
+        } else {
+            Security::Failed(CallFailure::Exhausted("security context"))
+        };
+        self.security.push(Secured { options, state });
         SecurityId(id)
     }
 

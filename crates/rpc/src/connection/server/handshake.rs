@@ -81,6 +81,12 @@ impl ServerConnection {
         self.put(Pdu::new(ack_flags(pdu.flags), pdu.call_id, Body::BindAck(ack), reply));
     }
 
+    /// A second bind is refused in the words of a first one, which clients that bind for each call understand.
+    pub(super) fn bind_again(&mut self, call_id: u32) {
+        self.put_nak(call_id, BindRejection::NOT_SPECIFIED);
+        self.close(ConnectionError::Protocol("a second bind"));
+    }
+
     pub(super) fn alter(&mut self, frame: Bytes, now: Instant) {
         let (pdu, bind) = match parse(frame) {
             Ok(parsed) => parsed,

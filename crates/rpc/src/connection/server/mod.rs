@@ -382,6 +382,7 @@ impl ServerConnection {
         match (header.ptype, self.state) {
             (PduType::BIND, State::WaitBind { .. }) => self.bind(frame.freeze(), now),
             (_, State::WaitBind { .. }) => self.protocol_error(header.call_id, "not a bind"),
+            (PduType::BIND, _) => self.bind_again(header.call_id),
             (PduType::REQUEST, _) => self.request(header, frame),
             (PduType::ALTER_CONTEXT, _) => self.alter(frame.freeze(), now),
             (PduType::AUTH3, _) => self.auth3(frame.freeze()),

@@ -198,3 +198,12 @@ fn a_deadline_ends_a_call_and_not_the_connection() {
     pair.requests.clear();
     pair.round_trip(ECHO, b"x", None);
 }
+
+#[test]
+fn a_connection_has_room_for_two_thousand_security_contexts() {
+    let mut pair = Pair::new(AuthLevel::None);
+    let ids: Vec<SecurityId> = (0..2001).map(|_| pair.secure(THREE_LEGS, AuthLevel::Integrity)).collect();
+    pair.round_trip(ECHO, b"x", Some(ids[1999]));
+    let id = pair.call(ECHO, b"x", Some(ids[2000]));
+    assert_eq!(pair.done.pop(), Some((id, Err(CallFailure::Exhausted("security context")))));
+}

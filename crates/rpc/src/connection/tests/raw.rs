@@ -306,7 +306,6 @@ fn pdus_out_of_place_end_the_connection() {
     for (bound, pdu) in [
         (false, request(Flags::WHOLE, 1, 0, b"")),
         (false, alter(1, vec![], None)),
-        (true, bind(2, vec![], None)),
         (true, other(PduType::RESPONSE, 2)),
         (true, other(PduType::SHUTDOWN, 2)),
         (true, other(PduType(250), 2)),
@@ -321,6 +320,14 @@ fn pdus_out_of_place_end_the_connection() {
         // Whatever comes then is not looked at.
         assert!(raw.octets(&octets).is_empty());
     }
+}
+
+#[test]
+fn a_second_bind_is_a_bind_nak() {
+    let mut raw = Raw::new(AuthLevel::None);
+    raw.bind();
+    check_nak(&raw.send(bind(2, vec![], None)), BindRejection::NOT_SPECIFIED);
+    assert!(raw.closed.is_some());
 }
 
 /// A handshake by hand, so that what follows can be wrong in one place.
