@@ -1,5 +1,7 @@
 //! The adapter as a client sees it: real octets over a stream within the process, no socket.
 
+mod refused;
+
 use crate::{Config, Running, Server};
 use bytes::Bytes;
 use rwmi_cim::{DynProvider, Entity, WbemStatus};
