@@ -550,6 +550,23 @@ mod tests {
     }
 
     #[test]
+    fn every_key_is_documented_with_its_section() {
+        let guide = include_str!("../../../docs/server.md");
+        let documented = |section: &str| -> Vec<&str> {
+            let rest = guide.split(&format!("### [{section}]")).nth(1).unwrap();
+            let rest = rest.split("\n##").next().unwrap();
+            rest.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect()
+        };
+        for section in ["server", "security", "limits", "source", "test"] {
+            // A key that nobody can have: the answer names those there are.
+            let known = mistakes(&format!("[{section}]\nzzzzzzzzzzzzzzzzzzzz = 1"))[0].1.split("known here: ").nth(1).unwrap().to_owned();
+            assert_eq!(documented(section).join(", "), known, "[{section}]");
+        }
+        let example = guide.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        assert_eq!(Config::parse(example).unwrap().security.minimum_level, AuthLevel::Privacy);
+    }
+
+    #[test]
     fn a_named_file_must_be_there_and_the_default_need_not() {
         assert!(matches!(Config::load(Some(Path::new("/nonexistent/rwmi.toml"))), Err(ConfigError::Unreadable { .. })));
     }

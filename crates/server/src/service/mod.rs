@@ -24,7 +24,7 @@ use rwmi_dcom::{Exporter, ExporterOptions, IActivation, IObjectExporter, IRemote
 use rwmi_net::{Limits, Link, ServeOptions, connection_number, serve, serve_stream};
 use rwmi_rpc::epm::{EndpointMapper, Mapper, Registration};
 use rwmi_rpc::mgmt::{Management, Manager};
-use rwmi_rpc::{Dispatch, Interface, SyntaxId};
+use rwmi_rpc::{Dispatch, Interface, ServerOptions, SyntaxId};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -306,7 +306,11 @@ fn registrations(resolver: &[(SyntaxId, Arc<dyn Dispatch>)], endpoint_port: u16,
 
 fn serve_options(config: &Config) -> ServeOptions {
     let mut options = ServeOptions::default();
-    options.idle_anonymous = config.limits.login_timeout * 2;
+    options.idle_anonymous = config.limits.login_timeout;
+    let mut protocol = ServerOptions::default();
+    protocol.half_open_timeout = config.limits.login_timeout;
+    protocol.calls_max = config.limits.calls_per_account;
+    options.protocol = Arc::new(protocol);
     options
 }
 

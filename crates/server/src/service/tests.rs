@@ -122,6 +122,16 @@ async fn administrators_and_readers_come_in_by_ntlm_and_spnego() {
 }
 
 #[tokio::test]
+async fn both_families_are_served_side_by_side() {
+    let site = site(|c| c.server.listen = vec!["::1".parse().unwrap(), "127.0.5.3".parse().unwrap()]).await;
+    let [six, four] = site.running.addresses() else { panic!("two addresses") };
+    assert_eq!((six.endpoint.port(), six.object.port()), (four.endpoint.port(), four.object.port()));
+    let services = site.login(caller("boss")).await.unwrap();
+    assert_eq!(count(&services).await.unwrap(), 10);
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
 async fn who_may_not_is_refused_where_windows_refuses_him() {
     let site = site(|_| {}).await;
     let check = async |caller: Caller, expect: &str| {
