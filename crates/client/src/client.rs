@@ -24,11 +24,14 @@ pub struct Client {
     session: Arc<Session>,
 }
 
+/// Namespaces by name, each logged in to by whoever comes first.
+type Logins = HashMap<String, Arc<OnceCell<Arc<Remote<IWbemServices>>>>>;
+
 /// What a session has beside its objects' lifetimes.
 pub(crate) struct State {
     login: Remote<IWbemLevel1Login>,
     takes_lists: bool,
-    namespaces: Mutex<HashMap<String, Arc<OnceCell<Arc<Remote<IWbemServices>>>>>>,
+    namespaces: Mutex<Logins>,
 }
 
 impl State {
@@ -102,7 +105,7 @@ impl Client {
         self.session.close().await;
     }
 
-    fn namespaces(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<OnceCell<Arc<Remote<IWbemServices>>>>>> {
+    fn namespaces(&self) -> std::sync::MutexGuard<'_, Logins> {
         self.session.state.namespaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -111,7 +111,8 @@ impl Dialer for LocalSocket {
 /// IPv6 first, then the families in turn.
 fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let (mut v6, mut v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(SocketAddr::is_ipv6);
-    (v6.reverse(), v4.reverse());
+    v6.reverse();
+    v4.reverse();
     let mut out = Vec::new();
     while out.len() < ADDRESSES_MAX && !(v6.is_empty() && v4.is_empty()) {
         out.extend(v6.pop().into_iter().chain(v4.pop()));

@@ -39,7 +39,7 @@ pub(crate) fn of_hresult(code: HResult) -> ErrorKind {
 
 /// Whether a failure is WMI's: the facility is shared with COM, the numbers are not.
 fn is_wbem(code: u32) -> bool {
-    matches!(code >> 12, 0x8004_1 | 0x8004_2 | 0x8004_4)
+    matches!(code & 0xffff_f000, 0x8004_1000 | 0x8004_2000 | 0x8004_4000)
 }
 
 /// What a call said, and the server's words beside it.
