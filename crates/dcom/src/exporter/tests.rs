@@ -521,3 +521,25 @@ fn every_cut_of_an_activation_is_a_refusal() {
     }
     assert_eq!(world.live(), 0);
 }
+
+#[test]
+fn calls_of_older_clients_answer_too() {
+    let world = World::new(|_| ());
+    let user = world.user("a");
+    assert_eq!(run(rwmi_rpc::call(&user, None, &ServerAlive {})).unwrap().status, Win32Error::ERROR_SUCCESS);
+    let resolve = |oxid, protseq| {
+        let call = ResolveOxid { oxid, protseq_count: 1, protseqs: Conformant(vec![protseq]) };
+        run(rwmi_rpc::call(&user, None, &call)).unwrap()
+    };
+    let found = resolve(world.exporter.oxid(), 7);
+    assert_eq!((found.rem_unknown, found.status), (world.exporter.rem_unknown(), Win32Error::ERROR_SUCCESS));
+    assert!(found.bindings.unwrap().strings.iter().all(|b| b.address.ends_with("[24158]")));
+    assert_eq!(resolve(Oxid(1), 7).status, Win32Error::OR_INVALID_OXID);
+    let pipes = resolve(world.exporter.oxid(), 15);
+    assert_eq!((pipes.bindings, pipes.status), (None, Win32Error::RPC_S_PROTSEQ_NOT_SUPPORTED));
+
+    let class = run(client::get_class_object(&user, orpc(), &request(&[IClassFactory::IID]))).unwrap();
+    let ipid = class.interfaces[0].pointer.as_ref().unwrap().objref().unwrap().std().unwrap().ipid;
+    let factory: Proxy<IClassFactory, _> = Proxy::new(user.clone(), ipid, orpc());
+    assert_eq!(run(factory.call(&RemoteLockServer { lock: 1 })).unwrap().1, HResult::S_OK);
+}
