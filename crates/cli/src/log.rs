@@ -8,7 +8,7 @@ pub(crate) fn start(verbose: u8, server: bool) {
     // Events of other crates are of interest only to those who look for everything.
     let directives = match (verbose, server) {
         (0, false) => "error",
-        (0, true) => "warn,rwmi=info,rwmi_server=info,rwmi_net=warn",
+        (0, true) => "warn,rwmi=info,rwmi_server=info,rwmi_net=info",
         (1, false) => "warn,rwmi=info,rwmi_client=debug,rwmi_server=info,rwmi_linux=info",
         (1, true) => "info,rwmi=debug,rwmi_server=debug,rwmi_net=debug,rwmi_linux=debug,rwmi_dcom=debug",
         (2, _) => "debug",

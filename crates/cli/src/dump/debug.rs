@@ -11,7 +11,7 @@
 //! | `[x, y]`, `(x, y)`, `{x, y}` | array |
 //! | `"text"` | string |
 //! | `b"octets"` | hexadecimal string |
-//! | numbers, `true`, `false` | themselves |
+//! | numbers, `true`, `false` | themselves; 16 hexadecimal digits are an id, a string |
 //! | anything else | its text |
 
 use super::hex;
@@ -163,6 +163,8 @@ fn simple(atom: &str) -> Json {
         "None" | "Null" | "Absent" => Json::Null,
         "true" => true.into(),
         "false" => false.into(),
+        // Ids of 64 bits are written as 16 hexadecimal digits, which may happen to be decimal ones.
+        _ if atom.len() == 16 && atom.bytes().all(|b| b.is_ascii_hexdigit()) => atom.into(),
         // As the number is written, so that 64 bits stay 64 bits.
         _ if atom.starts_with(|c: char| c.is_ascii_digit() || c == '-') => serde_json::from_str(atom).unwrap_or_else(|_| atom.into()),
         _ => atom.into(),
@@ -209,6 +211,7 @@ mod tests {
         check((1.5, true, None::<u8>), json!([1.5, true, null]));
         check(Some(None::<u8>), json!({ "pointer_to": null }));
         check([0u8; 0], json!([]));
+        check(rwmi_dcom::Oid(0x1234_5678_9012_3456), json!("1234567890123456"));
     }
 
     #[test]

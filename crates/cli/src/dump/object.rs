@@ -34,11 +34,14 @@ pub(super) fn json(octets: &Bytes) -> Result<Json, Failure> {
 /// The signature of an encoding unit.
 const UNIT: [u8; 4] = [0x78, 0x56, 0x34, 0x12];
 
+/// With the octets of the byte order in front, as calls carry it, or without.
 fn is_packet(octets: &[u8]) -> bool {
-    octets.starts_with(b"\0\0\0\0WBEMDATA")
+    octets.strip_prefix(&[0; 4]).unwrap_or(octets).starts_with(b"WBEMDATA")
 }
 
 fn packet(octets: &Bytes) -> Result<Json, rwmi_wmio::DecodeError> {
+    let framed = if octets.starts_with(b"W") { Bytes::from([&[0; 4], &octets[..]].concat()) } else { octets.clone() };
+    let octets = &framed;
     let packet = ObjectArrayDecoder::new(DecodeOptions::default()).decode(octets)?;
     let objects = packet.objects.iter().map(|o| match o {
         Ok(e) => entity(e),

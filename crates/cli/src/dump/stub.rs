@@ -28,7 +28,7 @@ struct Operation {
 pub(super) fn json(stub: Bytes, interface: &str, opnum: u16, response: bool) -> Result<Json, Failure> {
     let iid = Guid::parse(interface).ok();
     let of_interface: Vec<Operation> =
-        operations().into_iter().filter(|o| iid.map_or(o.interface.eq_ignore_ascii_case(interface), |iid| o.iid == iid)).collect();
+        operations().into_iter().filter(|o| iid.map_or_else(|| is_named(o, interface), |iid| o.iid == iid)).collect();
     let Some(first) = of_interface.first() else {
         return Err(Failure::new(format!("the interface {interface:?} is not known")).hint(known()));
     };
@@ -68,12 +68,26 @@ pub(super) fn name_of(iid: Guid) -> Option<&'static str> {
     operations().iter().find(|o| o.iid == iid).map(|o| o.interface)
 }
 
+/// The mapper and the management interface have short names that everybody uses.
+fn is_named(operation: &Operation, name: &str) -> bool {
+    let name = match name.to_ascii_lowercase().as_str() {
+        "epm" => "EndpointMapper",
+        "mgmt" => "Management",
+        _ => name,
+    };
+    operation.interface.eq_ignore_ascii_case(name)
+}
+
 fn method(operation: &Operation) -> &'static str {
     operation.name.rsplit("::").next().unwrap_or(operation.name)
 }
 
 fn value<T: Decode + std::fmt::Debug>(r: &mut Reader) -> Result<Json, DecodeError> {
-    Ok(debug::json(&T::decode(r)?, object::inside))
+    Ok(match debug::json(&T::decode(r)?, object::inside) {
+        // A structure without fields.
+        Json::String(name) => json!({ "type": name }),
+        json => json,
+    })
 }
 
 fn plain<M: Method<Reply: std::fmt::Debug> + std::fmt::Debug>() -> Operation {

@@ -1,0 +1,124 @@
+//! Commands against a server over the network.
+
+use crate::support::*;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
+
+const NAME: &str = "SELECT Name FROM Win32_UserAccount";
+
+#[test]
+fn rows_come_at_every_level_that_the_server_takes() {
+    let strict = Server::start("127.0.88.51", "");
+    let lax = Server::start("127.0.88.52", "[security]\nminimum-level = \"connect\"");
+    let all = lax.run(&["query", NAME]).good();
+    assert_eq!(all.lines().count(), 6);
+    for level in ["connect", "call", "pkt", "integrity", "privacy", "default", "5", "pktPrivacy"] {
+        assert_eq!(lax.run(&["query", "--authentication", level, NAME]).good(), all, "{level}");
+        let done = strict.run(&["query", "--authentication", level, NAME]);
+        if matches!(level, "connect" | "call" | "pkt") {
+            done.bad(1, &["ACCESS_DENIED (0x00000005)", "--authentication"]);
+        } else {
+            assert_eq!(done.good(), all, "{level}");
+        }
+    }
+}
+
+#[test]
+fn rows_say_where_they_come_from_and_who_failed() {
+    let server = Server::start("127.0.88.53", "");
+    let (port, here) = (server.endpoint.port().to_string(), server.endpoint.ip().to_string());
+    let ask = |hosts: &str, format: &str| {
+        let mut command = command(&["query", "-c", hosts, "--endpoint-port", &port, "-o", format, "SELECT Bias FROM Win32_TimeZone"]);
+        command.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD);
+        finish(command)
+    };
+    let row = format!("{{\"__HOST\":\"{here}\",\"Bias\":60}}\n");
+    assert_eq!(ask(&format!("{here},{here}"), "jsonl").good(), row.repeat(2));
+    let done = ask(&format!("127.0.88.54,{here}"), "jsonl").bad(3, &["error: 127.0.88.54:", "connection refused"]);
+    assert_eq!(done.out, row);
+    assert_eq!(ask(&format!("{here},127.0.88.54"), "table").bad(3, &[]).out, format!("Host         Bias\n{here}  60\n"));
+    assert_eq!(ask(&format!("{here},127.0.88.54"), "csv").bad(3, &[]).out, format!("__HOST,Bias\n{here},60\n"));
+    ask("127.0.88.54,127.0.88.55", "json").bad(1, &["127.0.88.54", "127.0.88.55"]);
+}
+
+#[test]
+fn fifty_computers_are_asked() {
+    let server = Server::start("127.0.88.56", "[limits]\nconnections-per-address = 256");
+    let hosts = vec![server.endpoint.ip().to_string(); 50].join(",");
+    let port = server.endpoint.port().to_string();
+    let mut command = command(&["query", "-c", &hosts, "--endpoint-port", &port, "SELECT Bias FROM Win32_TimeZone"]);
+    command.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD);
+    assert_eq!(finish(command).good().lines().count(), 50);
+}
+
+#[test]
+fn every_form_of_an_account_logs_on() {
+    let server = Server::start("127.0.88.57", "");
+    for user in ["alice", "ALICE", r".\alice", r"LX1\alice", r"CORP\alice"] {
+        let mut command = server.client(&["query", NAME]);
+        command.env("RWMI_USER", user);
+        finish(command).good();
+    }
+    // The option goes above the environment, standard input above it too.
+    let mut all = vec!["query".to_owned()];
+    all.extend(server.way());
+    all.extend(["-u", "alice", "--password-stdin", NAME].map(str::to_owned));
+    rwmi_fed(&all, format!("{PASSWORD}\r\nmore").as_bytes()).good();
+    rwmi_fed(&all, b"wrong\n").bad(1, &["ACCESS_DENIED"]);
+}
+
+#[test]
+fn a_closed_pipe_ends_a_query_quietly() {
+    let server = Server::start("127.0.88.58", "[test]\nrows = 10000000");
+    for format in ["jsonl", "csv", "json"] {
+        let mut child = server.client(&["query", "-o", format, "-n", r"root\test", "SELECT * FROM Rwmi_Row"]).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        drop(out);
+        let mut err = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!((child.wait().unwrap().code(), err.as_str()), (Some(0), ""), "{format} {line}");
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn ctrl_c_ends_a_query_and_gives_back_what_it_holds() {
+    let server = Server::start("127.0.88.59", "[test]\nrows = 10000000\n[limits]\nobjects-per-account = 12");
+    // More often than the server would let objects lie around.
+    for _ in 0..8 {
+        let mut child = server.client(&["query", "-n", r"root\test", "SELECT * FROM Rwmi_Row"]).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut String::new()).unwrap();
+        kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+        // Or the pipe fills up and holds the writer.
+        std::io::copy(&mut out, &mut std::io::sink()).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    }
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_is_an_error_behind_whole_rows() {
+    let mut server = Server::start("127.0.88.60", "[test]\nrows = 10000000");
+    let mut child = server.client(&["query", "-n", r"root\test", "SELECT * FROM Rwmi_Row"]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut rows = String::new();
+    out.read_line(&mut rows).unwrap();
+    server.child.kill().unwrap();
+    out.read_to_string(&mut rows).unwrap();
+    assert!(rows.ends_with('\n') && rows.lines().all(|l| serde_json::from_str::<Value>(l).is_ok()));
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1), "{err}");
+    assert!(err.contains("fetching rows failed: ") && err.contains(&server.object.to_string()), "{err}");
+}
+
+#[test]
+fn an_object_port_can_be_given() {
+    let server = Server::start("127.0.88.61", "");
+    let (object, endpoint) = (server.object.port().to_string(), server.endpoint.port().to_string());
+    server.run(&["query", "--object-port", &object, NAME]).good();
+    server.run(&["query", "--object-port", &endpoint, "--timeout", "5", NAME]).bad(1, &[&format!("127.0.88.61:{endpoint}")]);
+}
