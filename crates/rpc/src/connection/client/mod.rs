@@ -11,7 +11,7 @@ use crate::protect::Protection;
 use bytes::{Bytes, BytesMut};
 use rwmi_auth::{AuthError, AuthLevel, SecurityContext};
 use rwmi_ndr::{FaultStatus, Guid};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::time::Instant;
 
@@ -226,7 +226,8 @@ pub struct ClientConnection {
     next_call: u32,
     handshake: Option<Handshake>,
     queue: VecDeque<(CallId, OutgoingCall)>,
-    in_flight: HashMap<u32, InFlight>,
+    /// In the order in which they were made, so that the ends of calls come in the same order each time.
+    in_flight: BTreeMap<u32, InFlight>,
     out: BytesMut,
     events: VecDeque<ClientEvent>,
 }
@@ -253,7 +254,7 @@ impl ClientConnection {
             next_call: 1,
             handshake: None,
             queue: VecDeque::new(),
-            in_flight: HashMap::new(),
+            in_flight: BTreeMap::new(),
             out: BytesMut::new(),
             events: VecDeque::new(),
         }
@@ -410,8 +411,8 @@ impl ClientConnection {
         self.state = State::Closed;
         self.handshake = None;
         let queued: Vec<CallId> = self.queue.drain(..).map(|(id, _)| id).collect();
-        let sent: Vec<CallId> = self.in_flight.drain().filter(|(_, call)| !call.abandoned).map(|(id, _)| CallId(id)).collect();
-        for call in queued.into_iter().chain(sent) {
+        let sent = std::mem::take(&mut self.in_flight).into_iter().filter(|(_, call)| !call.abandoned).map(|(id, _)| CallId(id));
+        for call in sent.chain(queued) {
             self.done(call, Err(why.clone().into()));
         }
         self.events.push_back(ClientEvent::Closed(why));

@@ -243,3 +243,12 @@ fn no_octets_make_either_end_fall_over() {
         while client.poll_event().is_some() || client.poll_transmit().is_some() {}
     });
 }
+
+#[test]
+fn calls_end_with_their_connection_in_the_order_in_which_they_were_made() {
+    let mut pair = Pair::new(AuthLevel::None);
+    let calls: Vec<CallId> = (0..20).map(|_| pair.call(ECHO, b"", None)).collect();
+    pair.client.handle_closed();
+    pair.run();
+    assert_eq!(pair.done.iter().map(|(call, _)| *call).collect::<Vec<_>>(), calls);
+}
