@@ -1,5 +1,6 @@
 //! The narrow waist: CIM operations, who serves them and who provides for them.
 
+use crate::mof::PutMode;
 use crate::{Class, Entity, Instance, Object, ObjectPath, Value, WbemStatus};
 use std::future::Future;
 use std::pin::Pin;
@@ -16,8 +17,13 @@ pub type ProviderResult<T> = Result<T, WbemStatus>;
 pub enum Operation {
     /// The instance at a path.
     Get(ObjectPath),
-    /// Writes an instance.
-    Put(Instance),
+    /// Writes an instance. It is delivered as it was stored: with the keys that were made for it.
+    Put {
+        /// The instance, of a class as the caller knows it.
+        instance: Instance,
+        /// How.
+        options: PutOptions,
+    },
     /// Deletes the instance at a path.
     Delete(ObjectPath),
     /// The instances of a class; with `deep` also those of the classes derived from it.
@@ -47,6 +53,29 @@ pub enum Operation {
         /// Whether descendants count too.
         deep: bool,
     },
+    /// Makes a class or changes it: what it says for itself counts, what it inherits is its superclass's to say.
+    PutClass {
+        /// The class.
+        class: Arc<Class>,
+        /// How.
+        options: PutOptions,
+    },
+    /// Deletes a class, those derived from it and their instances.
+    DeleteClass(String),
+}
+
+/// How a class or an instance is written ([MS-WMI] 2.2.6, 2.2.13).
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct PutOptions {
+    /// Whether it must or must not exist, and what a change may break.
+    pub mode: PutMode,
+    /// The properties to write, the others stay as they are (`__PUT_EXT_PROPERTIES`); `None` writes all.
+    pub properties: Option<Vec<String>>,
+    /// Whether NULL is written too (`__PUT_EXT_STRICT_NULLS`), where only some properties are.
+    pub strict_nulls: bool,
+    /// Whether localised qualifiers are written too (`WBEM_FLAG_USE_AMENDED_QUALIFIERS`).
+    pub amended: bool,
 }
 
 /// Who asks, for what namespace.

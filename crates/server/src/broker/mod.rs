@@ -134,7 +134,7 @@ impl Broker {
             Operation::Query(text) => operation.query(&text).await,
             Operation::GetClass(name) => operation.get_class(&name).await,
             Operation::EnumClasses { superclass, deep } => operation.enum_classes(&superclass, deep).await,
-            Operation::Put(_) | Operation::Delete(_) | Operation::Invoke { .. } => {
+            Operation::Put { .. } | Operation::Delete(_) | Operation::Invoke { .. } => {
                 Err(Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server reads only"))
             }
             _ => Err(WbemStatus::NOT_SUPPORTED.into()),
