@@ -22,9 +22,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("oracles", &["wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
 ];
 
-/// Tests of one end may use the other end, and real providers.
-const HOSTS: &[&str] = &["client", "server", "linux"];
-
 /// Crates without sockets, clocks and tasks.
 const PURE: &[&str] = &["cim", "ndr", "auth", "wmio", "rpc", "dcom", "wbem"];
 

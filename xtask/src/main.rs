@@ -1,9 +1,16 @@
 //! `cargo xtask check`: rules of the repository that the compiler does not hold.
 //!
-//! Layers (which crate may depend on which), licences, bans and sources of dependencies (`deny.toml`), manifests, and what
-//! no source may contain. Each part prints what it looked at; one violation of any makes the exit status 1.
+//! Layers (which crate may depend on which), licences, bans and sources of dependencies (`deny.toml`), manifests, what
+//! no source may contain, docs/coverage.md, docs/spec-map.md, and links of documents. Each part prints what it looked at; one
+//! violation of any makes the exit status 1.
+//!
+//! `cargo xtask coverage` writes docs/coverage.md; `cargo xtask coverage --check` looks only at it and at docs/spec-map.md.
 
+mod coverage;
+mod declarations;
 mod deny;
+mod documents;
+mod index;
 mod layers;
 mod metadata;
 mod sources;
@@ -25,24 +32,27 @@ struct Report {
 }
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        Some("check") => check(),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let reports = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["check"] => reports(),
+        ["coverage"] => write_coverage(),
+        ["coverage", "--check"] => documents(),
         _ => {
-            eprintln!("usage: cargo xtask check");
-            ExitCode::from(2)
+            eprintln!("usage: cargo xtask check | coverage [--check]");
+            return ExitCode::from(2);
+        }
+    };
+    match reports {
+        Ok(reports) => show(&reports),
+        Err(e) => {
+            eprintln!("error: {e}");
+            ExitCode::FAILURE
         }
     }
 }
 
-fn check() -> ExitCode {
-    let reports = match reports() {
-        Ok(reports) => reports,
-        Err(e) => {
-            eprintln!("error: {e}");
-            return ExitCode::FAILURE;
-        }
-    };
-    for Report { name, seen, notes, violations } in &reports {
+fn show(reports: &[Report]) -> ExitCode {
+    for Report { name, seen, notes, violations } in reports {
         println!("{name:9} {}: {seen}", if violations.is_empty() { "ok  " } else { "FAIL" });
         notes.iter().for_each(|n| println!("          note: {n}"));
         violations.iter().for_each(|v| println!("          error: {v}"));
@@ -56,11 +66,24 @@ fn check() -> ExitCode {
     }
 }
 
+fn write_coverage() -> Result<Vec<Report>, String> {
+    let metadata = metadata::load()?;
+    let violations = coverage::write(Path::new(&metadata.workspace_root))?;
+    Ok(vec![Report { name: "coverage", seen: "written".into(), notes: Vec::new(), violations }])
+}
+
+fn documents() -> Result<Vec<Report>, String> {
+    let metadata = metadata::load()?;
+    let tree = index::Tree::load(Path::new(&metadata.workspace_root))?;
+    Ok(vec![coverage::check(&tree)?, documents::spec_map(&tree)])
+}
+
 fn reports() -> Result<Vec<Report>, String> {
     let metadata = metadata::load()?;
     let root = Path::new(&metadata.workspace_root);
     let text = std::fs::read_to_string(root.join("deny.toml")).map_err(|e| format!("cannot read deny.toml, caused by {e}"))?;
     let config: deny::Config = toml::from_str(&text).map_err(|e| format!("deny.toml is not as expected, caused by {e}"))?;
+    let tree = index::Tree::load(root)?;
     Ok(vec![
         layers::edges(&metadata),
         layers::runtimes(&metadata),
@@ -69,5 +92,8 @@ fn reports() -> Result<Vec<Report>, String> {
         deny::sources(&metadata, &config.sources),
         sources::manifests(&metadata)?,
         sources::texts(root)?,
+        coverage::check(&tree)?,
+        documents::spec_map(&tree),
+        documents::links(&tree),
     ])
 }
