@@ -360,4 +360,14 @@ mod tests {
         assert_eq!(block_on(call(&ch, None, &EptDelete {})).unwrap().status, refused);
         assert_eq!(block_on(call(&ch, None, &EptMgmtDelete {})).unwrap().status, refused);
     }
+
+    #[test]
+    fn a_handle_is_given_back_and_there_is_no_object_of_the_mapper() {
+        let ch = mapper();
+        let handle = ContextHandle { attributes: 0, uuid: Guid([1; 16]) };
+        let freed = block_on(call(&ch, None, &EptLookupHandleFree { handle })).unwrap();
+        assert_eq!((freed.handle, freed.status), (ContextHandle::default(), Win32Error::ERROR_SUCCESS));
+        let object = block_on(call(&ch, None, &EptInqObject {})).unwrap();
+        assert_eq!((object.object, object.status), (Guid::NIL, Win32Error::ERROR_SUCCESS));
+    }
 }
