@@ -1,4 +1,4 @@
-//! Object paths: `\\host\root\cimv2:Class.Key="v"` (requirements of the object path, [MS-WMI] 2.2.1.2).
+//! Object paths: `\\host\root\cimv2:Class.Key="v"` (requirements of the object path, [MS-WMI] 2.2.2).
 
 use crate::{Object, Value, names_equal};
 use std::fmt;

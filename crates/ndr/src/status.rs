@@ -81,7 +81,7 @@ impl HResult {
 }
 
 code_space! {
-    /// Status of a fault PDU ([MS-RPCE] 2.2.2.11, C706 appendix E).
+    /// Status of a fault PDU ([MS-RPCE] 2.2.2.8, C706 appendix E).
     FaultStatus {
         ACCESS_DENIED = 0x0000_0005, "access denied";
         NOT_ENOUGH_MEMORY = 0x0000_0008, "the server has not enough memory";

@@ -1,4 +1,4 @@
-//! IWbemCallResult: what a call leaves behind for a client that comes for it later ([MS-WMI] 3.1.4.2).
+//! IWbemCallResult: what a call leaves behind for a client that comes for it later ([MS-WMI] 3.1.4.5).
 
 use super::enumerator::wait_of;
 use super::services::Services;

@@ -1,4 +1,4 @@
-//! What administers the server itself ([MS-WMI] 3.1.4.5, 3.1.4.16, 3.1.4.11). A file name on the server is a way to write
+//! What administers the server itself ([MS-WMI] 3.1.4.10, 3.1.4.11). A file name on the server is a way to write
 //! anywhere, so every method refuses.
 
 use super::*;

@@ -41,7 +41,7 @@ object_interface! {
 }
 
 object_interface! {
-    /// Signals an event on the server's computer ([MS-WMI] 3.1.4.10). Ours signals nothing.
+    /// Signals an event on the server's computer ([MS-WMI] 3.1.4.9). Ours signals nothing.
     pub interface IWbemLoginHelper = guid!("541679ab-2e5f-11d3-b34e-00104bcc4b4a"), else NOT_SUPPORTED;
     serve WbemLoginHelper;
     /// Signals.

@@ -1,4 +1,4 @@
-//! IWbemServices and the results of its semisynchronous calls ([MS-WMI] 3.1.4.2, 3.1.4.3).
+//! IWbemServices and the results of its semisynchronous calls ([MS-WMI] 3.1.4.3, 3.1.4.5).
 
 use super::*;
 use crate::Bstr;
@@ -90,7 +90,7 @@ object_interface! {
 }
 
 object_interface! {
-    /// What came of a semisynchronous call ([MS-WMI] 3.1.4.2). `timeout_ms` of -1 waits without end.
+    /// What came of a semisynchronous call ([MS-WMI] 3.1.4.5). `timeout_ms` of -1 waits without end.
     pub interface IWbemCallResult = guid!("44aca675-e8fc-11d0-a07c-00c04fb68820"), else NOT_SUPPORTED;
     serve WbemCallResult;
     /// The object of a GetObject or the out parameters of an ExecMethod.

@@ -1,4 +1,4 @@
-//! Sinks of asynchronous calls ([MS-WMI] 3.1.1.1.3, 3.2.4.2.1).
+//! Sinks of asynchronous calls ([MS-WMI] 3.1.1.1.3, 3.2.4.1).
 
 use super::*;
 use crate::Bstr;
