@@ -37,7 +37,7 @@ impl Account {
     }
 }
 
-/// What stands in `authority` (requirement R28).
+/// What stands in `authority`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authority {
     /// `NTLMDOMAIN:domain`: NTLM and nothing else, in this domain.

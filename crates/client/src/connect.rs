@@ -1,4 +1,4 @@
-//! The way in: what is there, activation, the object connection, who we are ([MS-WMI] 3.2.4.1, requirement 1.A.3).
+//! The way in: what is there, activation, the object connection, who we are ([MS-WMI] 3.2.3, 3.2.4.2).
 
 use crate::builder::{full_name, own_name};
 use crate::client::State;

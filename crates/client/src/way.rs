@@ -47,7 +47,7 @@ pub(crate) struct Logon {
     pub(crate) is_blank: bool,
 }
 
-/// Advice where an empty password was refused (requirement R25).
+/// Advice where an empty password was refused.
 const BLANK: &str = "the password that was given is blank: the policy of the target mostly forbids logging on over the network with a blank \
     password; give the account a password";
 
