@@ -2,7 +2,8 @@
 //!
 //! A tree of recorded octets is found by [`Tree::locate`] and walked by [`Kind`]; what a file is, its name says, wherever it
 //! lies. Captures are joined to TCP streams by [`capture::streams`] and cut into RPC PDUs by [`capture::Stream::pdus`]; manifests
-//! and keys are read by [`manifest`] and [`keys`]. A test counts what it did with a [`Tally`].
+//! and keys are read by [`manifest`] and [`keys`], and belong to a capture by what they say and not by where they lie. A test
+//! counts what it did with a [`Tally`].
 //!
 //! ```no_run
 //! use rwmi_wiredata::{Kind, Tally, Tree};
@@ -10,11 +11,9 @@
 //! // #[test]
 //! fn wire_data_pdus_read_back() {
 //!     let Some(tree) = Tree::locate() else { return };
-//!     let mut tally = Tally::new("PDU files");
+//!     let mut tally = Tally::of(Kind::Pdu);
 //!     for path in tree.files(Kind::Pdu) {
-//!         let octets = std::fs::read(&path).unwrap();
-//!         assert!(octets.len() >= 16, "{}", path.display());
-//!         tally.pass();
+//!         tally.case(tree.short(&path), || assert!(rwmi_wiredata::read(&path).unwrap().len() >= 16));
 //!     }
 //!     tally.finish(&tree);
 //! }
@@ -25,9 +24,11 @@
 pub mod capture;
 pub mod keys;
 pub mod manifest;
+mod tally;
 mod tree;
 
-pub use tree::{Kind, Tally, Tree};
+pub use tally::{Outcome, Tally};
+pub use tree::{Kind, Tree};
 
 /// Why recorded data could not be read.
 #[derive(Debug, thiserror::Error)]

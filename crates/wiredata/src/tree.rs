@@ -1,6 +1,5 @@
 //! Where the data lies and what is in it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A tree of recorded data.
@@ -22,8 +21,10 @@ pub enum Kind {
     Request,
     /// `*_resp.bin`: the whole stub of a response.
     Response,
-    /// `*.pcap`, `*.pcapng`; see [`crate::capture`].
-    Capture,
+    /// `*.pcap`; see [`crate::capture`].
+    Pcap,
+    /// `*.pcapng`; likewise.
+    PcapNg,
     /// `*.wmio`: a marshaled WMI object from its signature on.
     Wmio,
     /// `*.wbemdata`: an ObjectArray packet.
@@ -32,7 +33,7 @@ pub enum Kind {
     Dump,
     /// `*.objref.bin`: an OBJREF.
     ObjRef,
-    /// `*.expected.json`: what the file of the same name holds.
+    /// `*.expected.json`: what the file of the same name holds. No input of its own.
     Expected,
     /// `*.classes.jsonl`: classes, one a line.
     Classes,
@@ -43,26 +44,34 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind, with the end of the name of its files.
+    pub const ALL: [(Kind, &'static str); 14] = [
+        (Kind::Manifest, "manifest.json"),
+        (Kind::Pdu, ".pdu"),
+        (Kind::Request, "_req.bin"),
+        (Kind::Response, "_resp.bin"),
+        (Kind::Pcap, ".pcap"),
+        (Kind::PcapNg, ".pcapng"),
+        (Kind::Wmio, ".wmio"),
+        (Kind::WbemData, ".wbemdata"),
+        (Kind::Dump, ".dump"),
+        (Kind::ObjRef, ".objref.bin"),
+        (Kind::Expected, ".expected.json"),
+        (Kind::Classes, ".classes.jsonl"),
+        (Kind::Instances, ".instances.jsonl"),
+        (Kind::Keys, "keys.json"),
+    ];
+
     /// The kind of a file of this name, if it has one.
     pub fn of(path: &Path) -> Option<Kind> {
         let name = path.file_name()?.to_str()?;
-        let ends = |suffix: &str| name.ends_with(suffix);
-        Some(match name {
-            "manifest.json" => Kind::Manifest,
-            "keys.json" => Kind::Keys,
-            _ if ends(".expected.json") => Kind::Expected,
-            _ if ends(".objref.bin") => Kind::ObjRef,
-            _ if ends("_req.bin") => Kind::Request,
-            _ if ends("_resp.bin") => Kind::Response,
-            _ if ends(".pdu") => Kind::Pdu,
-            _ if ends(".pcap") || ends(".pcapng") => Kind::Capture,
-            _ if ends(".wmio") => Kind::Wmio,
-            _ if ends(".wbemdata") => Kind::WbemData,
-            _ if ends(".dump") => Kind::Dump,
-            _ if ends(".classes.jsonl") => Kind::Classes,
-            _ if ends(".instances.jsonl") => Kind::Instances,
-            _ => return None,
-        })
+        let matches = |end: &str| if end.ends_with(".json") && !end.starts_with('.') { name == end } else { name.ends_with(end) };
+        Kind::ALL.iter().find(|(_, end)| matches(end)).map(|(kind, _)| *kind)
+    }
+
+    /// How its files' names end: its name in tables.
+    pub fn label(self) -> &'static str {
+        Kind::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, end)| end)
     }
 }
 
@@ -78,7 +87,7 @@ impl Tree {
             let named = PathBuf::from(named);
             assert!(named.is_dir(), "RWMI_WIRE_DATA names {}, which is no directory", named.display());
             let tree = Tree { is_named: true, ..Tree::at(&named) };
-            assert!(!tree.files.is_empty(), "RWMI_WIRE_DATA names {}, in which nothing is wire data", named.display());
+            assert!(!tree.is_empty(), "RWMI_WIRE_DATA names {}, in which nothing is wire data", named.display());
             return Some(tree);
         }
         let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -109,6 +118,11 @@ impl Tree {
         self.is_named
     }
 
+    /// Whether there is no input in it.
+    pub fn is_empty(&self) -> bool {
+        self.files.iter().all(|file| file.0 == Kind::Expected)
+    }
+
     /// Every file of a kind, in the order of their paths.
     pub fn files(&self, kind: Kind) -> impl Iterator<Item = PathBuf> + '_ {
         self.files.iter().filter(move |file| file.0 == kind).map(|file| file.1.clone())
@@ -126,7 +140,7 @@ impl Tree {
 }
 
 fn collect(directory: &Path, depth: usize, files: &mut Vec<(Kind, PathBuf)>) {
-    const DEPTH_MAX: usize = 16;
+    const DEPTH_MAX: usize = 32;
     let Ok(entries) = std::fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let path = entry.path();
@@ -137,55 +151,6 @@ fn collect(directory: &Path, depth: usize, files: &mut Vec<(Kind, PathBuf)>) {
         } else if let Some(kind) = Kind::of(&path) {
             files.push((kind, path));
         }
-    }
-}
-
-/// Counts what a test found, what passed and what was left, and prints it.
-#[derive(Debug)]
-pub struct Tally {
-    what: &'static str,
-    passed: usize,
-    left: BTreeMap<&'static str, usize>,
-}
-
-impl Tally {
-    /// The only reasons to leave something.
-    pub const REASONS: [&'static str; 4] = ["Kerberos keys", "NDR64", "no key", "WS-Man"];
-
-    /// A tally of what.
-    pub fn new(what: &'static str) -> Tally {
-        Tally { what, passed: 0, left: BTreeMap::new() }
-    }
-
-    /// One passed.
-    pub fn pass(&mut self) {
-        self.passed += 1;
-    }
-
-    /// One was left, for one of [`Tally::REASONS`].
-    ///
-    /// # Panics
-    /// For any other reason.
-    pub fn leave(&mut self, reason: &'static str) {
-        assert!(Self::REASONS.contains(&reason), "{}: left for {reason:?}, which is no reason", self.what);
-        *self.left.entry(reason).or_default() += 1;
-    }
-
-    /// How many passed so far.
-    pub fn passed(&self) -> usize {
-        self.passed
-    }
-
-    /// Prints the line: found, passed, left.
-    ///
-    /// # Panics
-    /// When nothing was found in the tree of our own, which has every kind: such a test could not fail.
-    pub fn finish(self, tree: &Tree) {
-        let left: usize = self.left.values().sum();
-        let reasons: Vec<String> = self.left.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-        let reasons = if reasons.is_empty() { String::new() } else { format!(" ({})", reasons.join(", ")) };
-        println!("{}: found {}, passed {}, left {left}{reasons}", self.what, self.passed + left, self.passed);
-        assert!(tree.is_named() || self.passed + left > 0, "{}: nothing found in {}", self.what, tree.root().display());
     }
 }
 
@@ -205,20 +170,17 @@ mod tests {
         check("s00_c00001_epm_3_fault.bin", None);
         check("x.objref.bin", Some(Kind::ObjRef));
         check("x.objref.expected.json", Some(Kind::Expected));
-        check("x.pcapng", Some(Kind::Capture));
+        check("x.pcap", Some(Kind::Pcap));
+        check("x.pcapng", Some(Kind::PcapNg));
+        check("keys.json", Some(Kind::Keys));
+        check("monkeys.json", None);
         check("README.md", None);
     }
 
     #[test]
-    #[should_panic(expected = "no reason")]
-    fn nothing_is_left_without_one_of_the_reasons() {
-        Tally::new("things").leave("hard");
-    }
-
-    #[test]
-    #[should_panic(expected = "nothing found")]
-    fn finding_nothing_in_our_own_tree_is_a_mistake() {
-        let tree = Tree { root: PathBuf::new(), is_named: false, files: vec![] };
-        Tally::new("things").finish(&tree);
+    fn expectations_alone_are_nothing_to_test() {
+        let of =
+            |kinds: &[Kind]| Tree { root: PathBuf::new(), is_named: true, files: kinds.iter().map(|k| (*k, PathBuf::new())).collect() };
+        assert!(of(&[]).is_empty() && of(&[Kind::Expected]).is_empty() && !of(&[Kind::Expected, Kind::Wmio]).is_empty());
     }
 }

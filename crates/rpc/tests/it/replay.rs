@@ -234,8 +234,9 @@ fn renumbered(conversation: &Conversation, asked: &Pdu) -> Pdu {
 #[test]
 fn wire_data_both_machines_take_every_recorded_conversation() {
     let Some(tree) = Tree::locate() else { return };
-    let (mut served, mut called) = (Tally::new("conversations, our server in them"), Tally::new("conversations, our client in them"));
-    for path in tree.files(Kind::Capture) {
+    let (mut served, mut called) =
+        (Tally::new(".pcap(ng)", "conversations, our server in them"), Tally::new(".pcap(ng)", "conversations, our client in them"));
+    for path in tree.files(Kind::Pcap).chain(tree.files(Kind::PcapNg)) {
         for stream in streams(&path).unwrap() {
             let Some(conversation) = Conversation::of(&stream) else { continue };
             if conversation.speaks_ndr64() {

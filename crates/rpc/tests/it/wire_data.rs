@@ -1,17 +1,15 @@
 //! Recorded PDUs: each is parsed and written again, and each call joined.
 
 use bytes::Bytes;
-use rwmi_rpc::pdu::{Body, Flags, Pdu};
-use rwmi_wiredata::capture::{Stream, streams};
-use rwmi_wiredata::manifest::{Row, capture, rows};
+use rwmi_rpc::pdu::{Body, Flags, Pdu, Request, Response};
+use rwmi_wiredata::capture::{Capture, Stream};
+use rwmi_wiredata::manifest::{Manifest, Row};
 use rwmi_wiredata::{Kind, Tally, Tree, read};
-use std::collections::HashMap;
 use std::path::Path;
 
-#[track_caller]
-fn check_reemits(octets: &[u8], of: &dyn std::fmt::Display) {
-    let pdu = Pdu::parse(Bytes::copy_from_slice(octets)).unwrap_or_else(|e| panic!("{of}: {e}"));
-    assert_eq!(pdu.encode().unwrap(), octets, "{of}: {pdu:?}");
+fn check_reemits(octets: &[u8]) {
+    let pdu = Pdu::parse(Bytes::copy_from_slice(octets)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(pdu.encode().unwrap(), octets, "{pdu:?}");
     // Cut short, it is no PDU; and no octet sequence makes the parser fall over.
     for end in 0..octets.len().min(200) {
         Pdu::parse(Bytes::copy_from_slice(&octets[..end])).unwrap_err();
@@ -26,96 +24,92 @@ fn check_reemits(octets: &[u8], of: &dyn std::fmt::Display) {
 #[test]
 fn wire_data_every_pdu_reemits() {
     let Some(tree) = Tree::locate() else { return };
-    let mut tally = Tally::new("PDUs of captures, written again");
-    for path in tree.files(Kind::Capture) {
-        for stream in streams(&path).unwrap() {
-            for pdu in stream.pdus().unwrap_or_default() {
-                check_reemits(&pdu.octets, &tree.short(&path));
-                tally.pass();
+    let [mut pcap, mut pcapng] = [Kind::Pcap, Kind::PcapNg].map(|kind| Tally::new(kind.label(), "PDUs, written again"));
+    for capture in Capture::all(&tree) {
+        let tally = if capture.kind == Kind::Pcap { &mut pcap } else { &mut pcapng };
+        for stream in capture.streams() {
+            for (at, pdu) in stream.cut().pdus.into_iter().enumerate() {
+                let name = format!("{}, {} to {}, PDU {at}", tree.short(&capture.path), stream.client, stream.server);
+                tally.case(name, || check_reemits(&pdu.octets));
             }
         }
     }
-    tally.finish(&tree);
-    let mut tally = Tally::new("PDU files, written again");
+    let mut files = Tally::of(Kind::Pdu);
     for path in tree.files(Kind::Pdu) {
-        check_reemits(&read(&path).unwrap(), &tree.short(&path));
-        tally.pass();
+        files.case(tree.short(&path), || check_reemits(&read(&path).unwrap()));
     }
-    tally.finish(&tree);
+    Tally::finish_all([pcap, pcapng, files], &tree);
 }
 
-/// The stubs of one direction of a call, joined, without padding.
-#[derive(Default)]
+/// The stub of one direction of a call, joined, without padding.
 struct Joined {
+    from_client: bool,
+    call_id: u32,
     stub: Vec<u8>,
     fragments: u32,
     done: bool,
 }
 
-/// Calls in wire order: whether from the client, call id, and what was joined.
-type Calls = Vec<(bool, u32, Joined)>;
-
-fn calls(stream: &Stream) -> Calls {
-    let mut calls = Calls::new();
-    for pdu in stream.pdus().unwrap_or_default() {
-        let parsed = Pdu::parse(pdu.octets.into()).unwrap();
-        let (Body::Request(rwmi_rpc::pdu::Request { stub, alloc_hint, .. })
-        | Body::Response(rwmi_rpc::pdu::Response { stub, alloc_hint, .. })) = parsed.body
-        else {
-            continue;
-        };
+/// The calls of a stream, in wire order.
+fn calls(stream: &Stream) -> Vec<Joined> {
+    let mut calls: Vec<Joined> = Vec::new();
+    for pdu in stream.cut().pdus {
+        let from_client = pdu.from_client;
+        if pdu.after_gap {
+            // What was open may go on in what was not recorded.
+            calls.retain(|joined| joined.done || joined.from_client != from_client);
+        }
+        let Ok(parsed) = Pdu::parse(pdu.octets.into()) else { continue };
+        let (Body::Request(Request { stub, .. }) | Body::Response(Response { stub, .. })) = parsed.body else { continue };
         let pad = parsed.auth.map_or(0, |auth| auth.pad_len);
         let stub = &stub[..stub.len() - usize::from(pad)];
+        let call_id = parsed.call_id;
         if parsed.flags.has(Flags::FIRST) {
-            calls.push((pdu.from_client, parsed.call_id, Joined::default()));
+            calls.push(Joined { from_client, call_id, stub: Vec::new(), fragments: 0, done: false });
         }
-        let open = calls
-            .iter_mut()
-            .rev()
-            .find(|(from_client, id, joined)| *from_client == pdu.from_client && *id == parsed.call_id && !joined.done);
-        let Some((_, _, joined)) = open else { continue };
+        let open = calls.iter_mut().rev().find(|joined| (joined.from_client, joined.call_id, joined.done) == (from_client, call_id, false));
+        let Some(joined) = open else { continue };
         joined.stub.extend_from_slice(stub);
         joined.fragments += 1;
         joined.done = parsed.flags.has(Flags::LAST);
-        assert!(joined.stub.is_empty() || stub.len() <= alloc_hint as usize || alloc_hint == 0);
     }
+    calls.retain(|joined| joined.done);
     calls
 }
 
-fn check_manifest(path: &Path, rows: &[Row], tree: &Tree, tally: &mut Tally, sizes: &mut Tally) {
-    let Some(pcap) = capture(path) else { return };
-    let mut recorded: HashMap<(String, String), Calls> = HashMap::new();
-    for stream in streams(&pcap).unwrap() {
-        recorded.entry((stream.client.to_string(), stream.server.to_string())).or_default().extend(calls(&stream));
-    }
+/// Finds the call of each row in the capture.
+fn check_manifest(path: &Path, rows: &[Row], capture: &Capture, clear: &mut Tally, sealed: &mut Tally, tree: &Tree) {
+    let mut recorded: Vec<_> = capture.streams().iter().map(|stream| ((stream.client, stream.server), calls(stream))).collect();
     for row in rows.iter().filter(|row| ["request", "response"].contains(&row.kind.as_str())) {
-        let calls = recorded.get_mut(&(row.client.clone(), row.server.clone())).unwrap_or_else(|| panic!("{}: {row:?}", tree.short(path)));
-        let at = calls
-            .iter()
-            .position(|(from_client, id, joined)| joined.done && *from_client == row.is_from_client() && Some(*id) == row.call_id);
-        let Some(at) = at else { panic!("{}: not recorded to its end: {row:?}", tree.short(path)) };
-        let (_, _, joined) = calls.remove(at);
-        assert_eq!(Some(joined.fragments), row.frags, "{row:?}");
-        let protection = row.protection.as_deref().unwrap_or_default();
-        if protection.starts_with("clear") {
-            assert!(row.matches(&joined.stub), "{}: {row:?}", tree.short(path));
-            tally.pass();
-        } else {
-            // Sealed: the cipher keeps lengths, and the hash is for whoever has the key.
-            assert_eq!(Some(joined.stub.len()), row.stub_len, "{row:?}");
-            sizes.pass();
-        }
+        let is_clear = row.protection.as_deref().unwrap_or_default().starts_with("clear");
+        let tally = if is_clear { &mut *clear } else { &mut *sealed };
+        tally.case(tree.short(path), || {
+            let ends = row.ends().unwrap();
+            let is_of_row = |joined: &Joined| {
+                joined.from_client == row.is_from_client()
+                    && row.call_id.is_none_or(|id| id == joined.call_id)
+                    && row.frags.is_none_or(|fragments| fragments == joined.fragments)
+                    // Sealed: the cipher keeps lengths, and the hash is for whoever has the key.
+                    && if is_clear { row.matches(&joined.stub) } else { row.stub_len.is_none_or(|len| len == joined.stub.len()) }
+            };
+            let found = recorded.iter_mut().filter(|(of, _)| *of == ends).find_map(|(_, calls)| {
+                let at = calls.iter().position(is_of_row)?;
+                Some(calls.remove(at))
+            });
+            assert!(found.is_some(), "no call of such fragments, length and hash in {}: {row:?}", tree.short(&capture.path));
+        });
     }
 }
 
 #[test]
 fn wire_data_every_call_joins_to_its_length_and_hash() {
     let Some(tree) = Tree::locate() else { return };
-    let (mut tally, mut sizes) = (Tally::new("calls in clear, joined to length and hash"), Tally::new("sealed calls, joined to length"));
-    for path in tree.files(Kind::Manifest) {
-        let rows = rows(&path).unwrap();
-        check_manifest(&path, &rows, &tree, &mut tally, &mut sizes);
+    let mut clear = Tally::new(Kind::Manifest.label(), "calls in clear, joined from the capture to length and hash");
+    let mut sealed = Tally::new(Kind::Manifest.label(), "sealed calls, joined from the capture to length");
+    let captures = Capture::all(&tree);
+    for manifest in Manifest::all(&tree, &captures) {
+        let Some(capture) = manifest.capture.map(|at| &captures[at]) else { continue };
+        check_manifest(&manifest.path, &manifest.rows, capture, &mut clear, &mut sealed, &tree);
     }
-    tally.finish(&tree);
-    sizes.finish(&tree);
+    Tally::finish_all([clear, sealed], &tree);
 }

@@ -165,7 +165,7 @@ fn wire_data_every_dcom_and_wmi_stub_reencodes() {
     let Some(tree) = Tree::locate() else { return };
     let operations = operations();
     let manifests = manifests(&tree);
-    let mut tally = Tally::new("DCOM and WMI stubs");
+    let mut tally = Tally::new("_req.bin, _resp.bin", "DCOM and WMI stubs");
     let (mut opaque, mut references) = (0, 0);
     for (kind, path) in [Kind::Request, Kind::Response].into_iter().flat_map(|k| tree.files(k).map(move |p| (k, p))) {
         let at = tree.short(&path).to_string();
@@ -200,7 +200,7 @@ fn wire_data_every_dcom_and_wmi_stub_reencodes() {
 #[test]
 fn wire_data_every_marshaled_object_reference_returns() {
     let Some(tree) = Tree::locate() else { return };
-    let mut tally = Tally::new("object references");
+    let mut tally = Tally::new(".objref.bin", "object references");
     for path in tree.files(Kind::ObjRef) {
         let octets = Bytes::from(rwmi_wiredata::read(&path).unwrap());
         let objref = ObjRef::from_octets(octets.clone()).unwrap_or_else(|e| panic!("{}: {e}", tree.short(&path)));
@@ -220,7 +220,7 @@ fn wire_data_changed_stubs_do_not_panic() {
     const CHANGES: usize = 300;
     let Some(tree) = Tree::locate() else { return };
     let operations = operations();
-    let mut tally = Tally::new("changed stubs");
+    let mut tally = Tally::new("_req.bin, _resp.bin", "changed stubs");
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
         seed ^= seed << 13;
