@@ -28,4 +28,6 @@ pub use path::{ObjectPath, PathError, PathKeys};
 pub use status::WbemStatus;
 pub use system::{SystemProperty, system_property};
 pub use value::{CimType, Type, Value};
-pub use waist::{BoxFuture, DynProvider, Enumerate, Management, Operation, Provider, ProviderResult, PutOptions, RequestContext, Sink, SinkReceiver};
+pub use waist::{
+    BoxFuture, DynProvider, Enumerate, Management, Operation, Provider, ProviderResult, PutOptions, RequestContext, Sink, SinkReceiver,
+};

@@ -21,6 +21,11 @@ impl Select {
 
     /// As [`Select::bind`], with the locale of the computer that answers.
     pub fn bind_in(&self, class: &Class, locale: &Locale) -> Result<BoundSelect, QueryError> {
+        self.bind_strictly(class, locale).map_err(QueryError::of_data)
+    }
+
+    /// As [`Select::bind_in`], with the codes of their own that event queries have for operators and for dots.
+    pub(super) fn bind_strictly(&self, class: &Class, locale: &Locale) -> Result<BoundSelect, QueryError> {
         let binder = Binder { select: self, class, locale };
         self.check_columns(class)?;
         let program = match &self.condition {
@@ -85,7 +90,7 @@ impl Select {
         QueryError::new(WbemStatus::INVALID_QUERY, diag, self.text.0.clone())
     }
 
-    fn unknown(&self, name: &Name, class: &Class) -> QueryError {
+    pub(super) fn unknown(&self, name: &Name, class: &Class) -> QueryError {
         let diag = Diag::new(name.span.into(), format!("{} has no property {}", class.name, name.text));
         let system = SystemProperty::ALL.iter().map(|p| p.name());
         let close = class.properties.iter().map(|p| p.name.as_str()).chain(system).find(|p| near(&name.text, p));
@@ -95,8 +100,19 @@ impl Select {
         })
     }
 
-    fn no_object(&self, path: &PropertyPath, name: &str, ty: Type) -> QueryError {
-        self.error(Diag::new(path.span().into(), format!("{name} is {ty}, not an embedded object: it has no properties")))
+    pub(super) fn no_object(&self, path: &PropertyPath, name: &str, ty: Type) -> QueryError {
+        let diag = Diag::new(path.span().into(), format!("{name} is {ty}, not an embedded object: it has no properties"));
+        QueryError { status: WbemStatus::PROPERTY_NOT_AN_OBJECT, ..self.error(diag) }
+    }
+}
+
+impl QueryError {
+    /// Data queries have one code for operators and dots that do not apply.
+    pub(super) fn of_data(self) -> QueryError {
+        match self.status {
+            WbemStatus::PROPERTY_NOT_AN_OBJECT | WbemStatus::INVALID_OPERATOR => QueryError { status: WbemStatus::INVALID_QUERY, ..self },
+            _ => self,
+        }
     }
 }
 
@@ -212,7 +228,7 @@ impl Binder<'_> {
         if path.first.is("__this") {
             return match (&test.predicate, path.single()) {
                 (Predicate::IsA(name), Some(_)) => Ok(Node::Fixed(self.class.is_a(&name.text))),
-                _ => Err(self.refuse(path.span(), "__this takes ISA only", "write __this ISA and a class")),
+                _ => Err(self.no_operator(path.span(), "__this takes ISA only", "write __this ISA and a class")),
             };
         }
         if let (Some(system), None) = (SystemProperty::from_name(&path.first.text), self.class.property(&path.first.text)) {
@@ -252,7 +268,7 @@ impl Binder<'_> {
         if let (SystemProperty::Class, Predicate::Compare(op, _)) = (system, &test.predicate)
             && op.orders()
         {
-            return Err(self.refuse(
+            return Err(self.no_operator(
                 test.span,
                 "__CLASS takes =, <>, LIKE and IS only",
                 "write __this ISA for a class and those derived from it",
@@ -280,7 +296,7 @@ impl Binder<'_> {
             Predicate::Compare(op, constant) => {
                 if op.orders() && matches!(ty, CimType::Boolean | CimType::Reference) {
                     let message = format!("{name} is {}, which has no order: {} does not apply", ty.name(), op.symbol());
-                    return Err(self.refuse(test.span, message, "write = or <>"));
+                    return Err(self.no_operator(test.span, message, "write = or <>"));
                 }
                 Check::Compare(*op, self.comparand(constant, name, ty)?)
             }
@@ -288,13 +304,13 @@ impl Binder<'_> {
                 Literal::String(pattern) if patterns => Check::Like(Pattern::new(pattern)),
                 Literal::String(s) if has_metacharacters(s) && (ty != CimType::Reference || s.contains(['%', '['])) => {
                     let message = format!("{name} is {}: a pattern applies to strings only", ty.name());
-                    return Err(self.refuse(constant.span, message, "write a value without %, _ and ["));
+                    return Err(self.no_operator(constant.span, message, "write a value without %, _ and ["));
                 }
                 _ => Check::Compare(Operator::Equal, self.comparand(constant, name, ty)?),
             },
             Predicate::IsA(class) if ty == CimType::Object => Check::IsA(class.text.clone()),
             Predicate::IsA(_) => {
-                return Err(self.refuse(
+                return Err(self.no_operator(
                     test.span,
                     format!("{name} is {}: ISA applies to embedded objects only", ty.name()),
                     "write __this ISA for the object itself",
@@ -330,6 +346,10 @@ impl Binder<'_> {
 
     fn refuse(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> QueryError {
         self.select.error(Diag::new(span.into(), message).help(help))
+    }
+
+    fn no_operator(&self, span: Span, message: impl Into<String>, help: impl Into<String>) -> QueryError {
+        QueryError { status: WbemStatus::INVALID_OPERATOR, ..self.refuse(span, message, help) }
     }
 }
 
@@ -417,7 +437,7 @@ fn property(object: &Object, index: usize, name: &str) -> Result<Option<Value>, 
     index.map(|i| object.value_at(i)).transpose()
 }
 
-fn within(entity: &Entity, name: &str) -> Result<Option<Value>, ObjectError> {
+pub(super) fn within(entity: &Entity, name: &str) -> Result<Option<Value>, ObjectError> {
     let class = entity.class();
     let Some(index) = class.property_index(name) else {
         return Ok(SystemProperty::from_name(name).map(|p| p.of(entity)));

@@ -22,6 +22,7 @@ mod ast;
 mod bind;
 mod constant;
 mod date;
+pub mod event;
 mod lex;
 mod like;
 mod parse;
@@ -39,6 +40,7 @@ pub use ast::{
 };
 pub use bind::BoundSelect;
 pub use date::{DateOrder, Locale};
+pub use event::{Aggregator, BoundEvent, EventPlan, EventSchema, PlanOptions, Poll};
 pub use project::{ProjectOptions, Projection, Prototype};
 
 use crate::{Diag, WbemStatus};
@@ -57,17 +59,17 @@ pub const DEPTH_MAX: usize = 64;
 /// Reads a query of any kind.
 ///
 /// Errors: `WBEM_E_INVALID_QUERY` for what is not WQL, `WBEM_E_QUOTA_VIOLATION` beyond the limits of this module,
-/// `WBEM_E_MISSING_GROUP_WITHIN` for GROUP without WITHIN. It never panics, whatever the text.
+/// `WBEM_E_MISSING_GROUP_WITHIN` for GROUP without WITHIN, `WBEM_E_MISSING_AGGREGATION_LIST` for BY without properties. It never panics, whatever the text.
 pub fn parse(text: &str) -> Result<Query, QueryError> {
-    parse::query(text)
+    parse::query(text).map_err(QueryError::of_data)
 }
 
 /// Reads an event query, also one that has neither WITHIN nor GROUP and looks like a data query.
 ///
-/// Errors as those of [`parse`], with `WBEM_E_UNPARSABLE_QUERY` for what is not WQL and `WBEM_E_NOT_EVENT_CLASS` for
-/// queries of other kinds. Whether the class is one of events, its caller knows.
+/// Errors as those of [`parse`], with `WBEM_E_UNPARSABLE_QUERY` for what is not WQL, `WBEM_E_INVALID_OPERATOR` for an order
+/// among NULL, TRUE and FALSE, and `WBEM_E_NOT_EVENT_CLASS` for queries of other kinds. Whether the class is one of events, its caller knows.
 pub fn parse_event(text: &str) -> Result<Event, QueryError> {
-    match parse(text) {
+    match parse::query(text) {
         Ok(Query::Event(event)) => Ok(event),
         Ok(Query::Select(select)) => Ok(Event { select, within: None, group: None }),
         Ok(_) => {

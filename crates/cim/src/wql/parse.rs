@@ -242,6 +242,11 @@ impl<'a> Parser<'a> {
         let within = self.whole("a number of seconds")?;
         let mut by = Vec::new();
         if self.keyword("BY") {
+            if matches!(self.kind(), None | Some(Kind::Star)) || self.is_word("HAVING") {
+                let mut missing = self.expected("expected a property after BY", "name the properties that tell one group from another");
+                missing.0 = WbemStatus::MISSING_AGGREGATION_LIST;
+                return Err(missing);
+            }
             by.push(self.path("a property")?);
             while self.take(Kind::Comma) {
                 self.more_columns(by.len())?;
@@ -536,15 +541,14 @@ impl<'a> Parser<'a> {
     }
 
     fn comparable(&self, op: Operator, constant: &Constant, at: &Range<usize>) -> Parsed<()> {
-        match constant.literal {
-            Literal::Null if op.orders() => {
-                Err(fault(at.clone(), format!("{} has no meaning with NULL", op.symbol()), "write IS NULL or IS NOT NULL"))
-            }
-            Literal::Boolean(_) if op.orders() => {
-                Err(fault(at.clone(), format!("{} has no meaning with TRUE and FALSE", op.symbol()), "booleans take = and <> only"))
-            }
-            _ => Ok(()),
-        }
+        let (constant, help) = match constant.literal {
+            Literal::Null if op.orders() => ("NULL", "write IS NULL or IS NOT NULL"),
+            Literal::Boolean(_) if op.orders() => ("TRUE and FALSE", "booleans take = and <> only"),
+            _ => return Ok(()),
+        };
+        let mut fault = fault(at.clone(), format!("{} has no meaning with {constant}", op.symbol()), help);
+        fault.0 = WbemStatus::INVALID_OPERATOR;
+        Err(fault)
     }
 
     fn no_operator(&self, path: &PropertyPath) -> Fault {

@@ -54,7 +54,7 @@ impl Select {
             let map = (0..class.properties.len()).collect();
             return Ok(Projection { class: class.clone(), map, whole: true, decorated: true });
         };
-        self.check_columns(class)?;
+        self.check_columns(class).map_err(QueryError::of_data)?;
         let asked = self.asked();
         let map = self.shown(class, options.ensure_locatable || asked.path);
         let decorated = options.ensure_locatable || asked.path || asked.place;
@@ -68,7 +68,7 @@ impl Select {
 
     /// The class that a prototype query answers with. The error is that of a property that the class does not have.
     pub fn prototype(&self, class: &Arc<Class>) -> Result<Prototype, QueryError> {
-        self.check_columns(class)?;
+        self.check_columns(class).map_err(QueryError::of_data)?;
         let (listed, mut shape) = match &self.columns {
             Columns::All => (None, Class::clone(class)),
             Columns::List(paths) => (Some(paths), trim(class, &self.shown(class, false), self.asked().derivation)),
