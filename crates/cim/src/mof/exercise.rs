@@ -35,7 +35,8 @@ pub fn octets(octets: &[u8]) {
         let printed = super::Target::class(&again, "root", &class.name);
         assert_eq!(printed.as_deref(), Some(&**class));
     }
-    for instance in store.instances("root") {
+    // Each is compared with all: more would say no more, and take the square of the time.
+    for instance in store.instances("root").iter().take(16) {
         let current = super::Target::class(&store, "root", &instance.class.name);
         if current.as_ref() == Some(&instance.class) && !print_instance(instance).contains("NULL") {
             let mut again = store.clone();
