@@ -2,4 +2,7 @@
 
 mod recorded;
 mod replay;
+mod replayed;
+#[path = "../../../auth/tests/support/mod.rs"]
+mod support;
 mod wire_data;

@@ -82,30 +82,35 @@ impl ClientConnection {
     }
 
     /// Opens what has a trailer, whether or not anybody waits for it: the numbers of its security context go on.
-    fn open(&mut self, header: &Header, frame: &mut BytesMut) -> Result<Option<(SecurityId, u8)>, ConnectionError> {
+    ///
+    /// Gives the security context that protects it, and how many octets of padding it has.
+    fn open(&mut self, header: &Header, frame: &mut BytesMut) -> Result<(Option<SecurityId>, u8), ConnectionError> {
         if header.auth_len == 0 {
-            return Ok(None);
+            return Ok((None, 0));
         }
         let trailer = Bytes::copy_from_slice(frame.get(header.trailer_at()..).unwrap_or_default());
         let auth = AuthTrailer::parse(trailer).map_err(|e| ConnectionError::Pdu(e.into()))?;
         let id = SecurityId(auth.context_id as usize);
         match self.security.get_mut(id.0).map(|s| &mut s.state) {
             Some(Security::Established { protection, .. })
-                if auth.auth_type == protection.auth_type && auth.level == protection.level as u8 && protection.verifies() =>
+                if auth.auth_type == protection.auth_type && auth.level == protection.level as u8 =>
             {
+                // At connect old servers put a trailer on, too: with nothing in it to verify.
+                if !protection.verifies() {
+                    return Ok((None, auth.pad_len));
+                }
                 protection.open(header, frame, RESPONSE_HEADER_LEN)?;
-                Ok(Some((id, auth.pad_len)))
+                Ok((Some(id), auth.pad_len))
             }
             _ => Err(ConnectionError::Protocol("a response of no security context")),
         }
     }
 
     pub(super) fn response(&mut self, header: Header, mut frame: BytesMut) {
-        let opened = match self.open(&header, &mut frame) {
+        let (security, pad_len) = match self.open(&header, &mut frame) {
             Ok(opened) => opened,
             Err(error) => return self.close(error),
         };
-        let (security, pad_len) = opened.map_or((None, 0), |(id, pad)| (Some(id), pad));
         let Some(stub) = stub_of(frame.freeze(), RESPONSE_HEADER_LEN, header.trailer_at(), pad_len) else {
             return self.close(ConnectionError::Protocol("a response shorter than its header and padding"));
         };

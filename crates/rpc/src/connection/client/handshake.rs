@@ -127,7 +127,8 @@ impl ClientConnection {
             None => Bytes::new(),
         };
         let asked = secured.options.header_signing;
-        protection.header_signing = asked != HeaderSigning::Off && flags.has(Flags::HEADER_SIGNING);
+        // What the first answer granted stays: Windows leaves the flag out of later legs.
+        protection.header_signing |= asked != HeaderSigning::Off && flags.has(Flags::HEADER_SIGNING);
         if asked == HeaderSigning::Required && !protection.header_signing {
             return self.close(ConnectionError::HeaderSigningDropped);
         }

@@ -2,7 +2,7 @@
 
 use super::pair::*;
 use super::toy::{FOUR_LEGS, THREE_LEGS, Toy};
-use crate::pdu::{BindAck, BindNak, BindRejection, Body, ContextResult, Flags, NDR64, Pdu, PduType, Response};
+use crate::pdu::{AuthTrailer, BindAck, BindNak, BindRejection, Body, ContextResult, Flags, NDR64, Pdu, PduType, Response};
 use crate::*;
 use bytes::{Bytes, BytesMut};
 use rwmi_auth::{AuthError, AuthLevel};
@@ -212,6 +212,35 @@ fn header_signing_may_be_given_up_where_it_is_only_preferred() {
             assert_eq!(between.done, [Ok(Bytes::from_static(b"a stub of some length"))]);
         }
     }
+}
+
+#[test]
+fn header_signing_that_was_granted_stays_where_later_legs_do_not_repeat_it() {
+    let mut between = Between::new();
+    let options = SecurityOptions { level: AuthLevel::Privacy, header_signing: HeaderSigning::Required };
+    let security = between.client.add_security(Toy::initiator(FOUR_LEGS, "secret"), options);
+    between.call_by(Some(security), &mut |_, mut pdu| {
+        if matches!(pdu.body, Body::AlterContext(_) | Body::AlterContextResp(_)) {
+            pdu.flags = Flags(pdu.flags.0 & !Flags::HEADER_SIGNING.0);
+        }
+        pdu
+    });
+    assert_eq!(between.done, [Ok(Bytes::from_static(b"a stub of some length"))]);
+}
+
+#[test]
+fn a_trailer_at_connect_is_taken_off_and_not_verified() {
+    let mut between = Between::new();
+    let security = between.client.add_security(Toy::initiator(THREE_LEGS, "secret"), SecurityOptions::at(AuthLevel::Connect));
+    between.call_by(Some(security), &mut |_, mut pdu| {
+        if let Body::Response(response) = &mut pdu.body {
+            response.stub = [&response.stub[..], &[0; 3]].concat().into();
+            let token = Bytes::from_static(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+            pdu.auth = Some(AuthTrailer { auth_type: THREE_LEGS, level: 2, pad_len: 3, reserved: 0, context_id: 0, token });
+        }
+        pdu
+    });
+    assert_eq!(between.done, [Ok(Bytes::from_static(b"a stub of some length"))]);
 }
 
 #[test]
