@@ -225,7 +225,8 @@ fn header_signing_that_was_granted_stays_where_later_legs_do_not_repeat_it() {
         }
         pdu
     });
-    assert_eq!(between.done, [Ok(Bytes::from_static(b"a stub of some length"))]);
+    // Behind it is what stood in front of the verification trailer.
+    assert!(between.done[0].as_ref().is_ok_and(|stub| stub.starts_with(b"a stub of some length")), "{:?}", between.done);
 }
 
 #[test]
