@@ -16,7 +16,7 @@ pub(crate) fn run(action: AccountAction) -> Result<ExitCode, Failure> {
             let accounts = at(&place)?;
             // A name that cannot be is told before anybody types a password.
             Accounts::check_name(&name).map_err(Failure::usage)?;
-            let secret = password::read(&password, &format!("New password for {name}: "))
+            let secret = password::read_new(&password, &name)
                 .map_err(Failure::new)?
                 .ok_or_else(|| Failure::new("no password was given").hint(password::SOURCES))?;
             let change = accounts.add(&name, ntlm::nt_hash(secret.expose()), admin).map_err(failed)?;

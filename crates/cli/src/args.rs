@@ -13,7 +13,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
 
-    /// Say more on standard error: -v each step, -vv each call
+    /// Say more on standard error: -v each step, -vv each call, -vvv everything
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
 }
@@ -117,7 +117,7 @@ impl Password {
 /// An authentication level by name or number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Level {
-    /// At least integrity: what the server and this program agree on
+    /// What is best: privacy
     #[value(alias = "0")]
     Default,
     /// The connection only

@@ -18,6 +18,9 @@ pub(crate) struct Targets {
 impl Targets {
     /// Reads the password, once, where a remote computer is among them.
     pub(crate) fn new(args: Connect) -> Result<Targets, Failure> {
+        if 1 < args.hosts.len() && args.hosts.iter().any(String::is_empty) {
+            return Err(Failure::usage("an empty name among several computers").hint("write . for this computer"));
+        }
         let has_port = args.endpoint_port.is_some() || args.object_port.is_some();
         let (here, away): (Vec<&String>, Vec<&String>) = args.hosts.iter().partition(|h| is_local(h, has_port));
         let local = if here.is_empty() { None } else { Some(Arc::new(Local::new(&args.place)?)) };

@@ -30,6 +30,20 @@ pub(crate) fn read(from: &Password, prompt: &str) -> Result<Option<Secret>, Stri
     Ok(None)
 }
 
+/// A new password: as [`read`], but typed twice where it is typed.
+pub(crate) fn read_new(from: &Password, name: &str) -> Result<Option<Secret>, String> {
+    let typed = !from.is_given() && std::env::var_os("RWMI_PASSWORD").is_none();
+    let first = read(from, &format!("New password for {name}: "))?;
+    match (typed, &first) {
+        (true, Some(secret)) => match rpassword::prompt_password("Once more: ").map(Secret::new) {
+            Ok(again) if again.expose() == secret.expose() => Ok(first),
+            Ok(_) => Err("the two passwords are not the same".into()),
+            Err(e) => Err(format!("the prompt failed: {e}")),
+        },
+        _ => Ok(first),
+    }
+}
+
 fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
     let mut line = String::new();
     let n = from.take(PASSWORD_LEN_MAX).read_line(&mut line)?;

@@ -61,6 +61,7 @@ pub fn hint(step: &Step, kind: &ErrorKind) -> Option<&'static str> {
         (ErrorKind::HResult(HResult::E_ACCESSDENIED), _) => LOGON,
         (ErrorKind::Fault(FaultStatus::RPC_E_DISCONNECTED) | ErrorKind::HResult(HResult::RPC_E_DISCONNECTED), _) => GONE,
         (ErrorKind::HResult(HResult::REGDB_E_CLASSNOTREG), _) => NOT_WMI,
+        (ErrorKind::HResult(HResult::E_OUTOFMEMORY), _) => QUOTA,
         (ErrorKind::HResult(HResult::E_INVALIDARG), Step::Login { .. }) => BAD_LOCALE,
         (ErrorKind::Fault(FaultStatus::NCA_S_SERVER_TOO_BUSY | FaultStatus::RPC_S_SERVER_TOO_BUSY), _) => BUSY,
         (ErrorKind::Fault(FaultStatus::NCA_S_UNK_IF | FaultStatus::RPC_S_UNKNOWN_IF), _) => NOT_WMI,
@@ -122,6 +123,7 @@ mod tests {
         check(&login, &ErrorKind::Wbem(WbemStatus::ENCRYPTED_CONNECTION_REQUIRED), "privacy");
         check(&login, &ErrorKind::HResult(HResult::E_INVALIDARG), "MS_409");
         check(&Step::Next, &ErrorKind::Wbem(WbemStatus::QUOTA_VIOLATION), "limit");
+        check(&Step::Activate, &ErrorKind::HResult(HResult::E_OUTOFMEMORY), "limit");
         check(&Step::Next, &ErrorKind::Wbem(WbemStatus::SERVER_TOO_BUSY), "try again");
         check(&Step::Next, &ErrorKind::Fault(FaultStatus::RPC_E_DISCONNECTED), "restarted");
         check(&Step::Next, &ErrorKind::Wbem(WbemStatus::PROVIDER_FAILURE), "provider");

@@ -26,9 +26,9 @@ impl<W: Write> RowWriter for Csv<W> {
         }
         if self.header.as_ref() != Some(&header) {
             if self.header.is_some() {
-                self.out.write_record([""; 0]).or_else(|_| self.out.write_record([""]))?;
+                self.out.write_record([""; 0]).or_else(|_| self.out.write_record([""])).map_err(plain)?;
             }
-            self.out.write_record(&header)?;
+            self.out.write_record(&header).map_err(plain)?;
             self.header = Some(header);
         }
         let mut record: Vec<String> = Vec::with_capacity(places.len() + 1);
@@ -42,7 +42,7 @@ impl<W: Write> RowWriter for Csv<W> {
                 other => other.to_string(),
             });
         }
-        Ok(self.out.write_record(&record)?)
+        self.out.write_record(&record).map_err(plain)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -51,5 +51,13 @@ impl<W: Write> RowWriter for Csv<W> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// The system's error as it was: a closed pipe has to be told from others.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }

@@ -41,6 +41,17 @@ fn a_port_that_is_taken_is_told_plainly() {
 }
 
 #[test]
+fn a_port_that_needs_a_capability_is_told_plainly() {
+    let place = Place::new("");
+    // A network of its own, where nobody has opened the low ports to everybody.
+    let mut command = std::process::Command::new("unshare");
+    command.args(["-r", "-n", "setpriv", "--bounding-set=-net_bind_service", "--inh-caps=-net_bind_service"]);
+    command.arg(env!("CARGO_BIN_EXE_rwmi")).args(["serve", "--listen", "0.0.0.0"]).args(place.options());
+    command.stdin(std::process::Stdio::null());
+    finish(command).bad(1, &["cannot listen on 0.0.0.0:135", "CAP_NET_BIND_SERVICE", "AmbientCapabilities", "--endpoint-port"]);
+}
+
+#[test]
 fn a_data_directory_has_one_server() {
     let server = Server::start("127.0.88.24", "");
     server

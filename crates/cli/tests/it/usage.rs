@@ -16,6 +16,7 @@ fn wrong_usage_has_a_status_of_its_own() {
         &["serve", "--endpoint-port", "7", "--object-port", "7"],
         &["account"],
         &["account", "add"],
+        &["query", "-c", "srv01,", "SELECT * FROM A"],
         &["dump", "thing", "-"],
         &["dump", "stub", "/dev/null"],
         &["query", "--password", "secret", "SELECT * FROM A"],
