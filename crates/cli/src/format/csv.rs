@@ -5,15 +5,24 @@ use super::{Columns, Row, RowWriter};
 use std::io::{self, Write};
 
 pub(super) struct Csv<W: Write> {
-    out: csv::Writer<W>,
+    out: W,
     columns: Columns,
     header: Option<Vec<String>>,
 }
 
 impl<W: Write> Csv<W> {
     pub(super) fn new(out: W, columns: Columns) -> Self {
-        let out = csv::WriterBuilder::new().flexible(true).from_writer(out);
         Csv { out, columns, header: None }
+    }
+}
+
+impl<W: Write> Csv<W> {
+    fn record(&mut self, fields: &[String]) -> io::Result<()> {
+        let mut line = csv::WriterBuilder::new().buffer_capacity(256).from_writer(Vec::new());
+        // Only memory is written to here.
+        line.write_record(fields).map_err(io::Error::other)?;
+        let line = line.into_inner().map_err(|e| io::Error::other(e.to_string()))?;
+        self.out.write_all(&line)
     }
 }
 
@@ -26,9 +35,9 @@ impl<W: Write> RowWriter for Csv<W> {
         }
         if self.header.as_ref() != Some(&header) {
             if self.header.is_some() {
-                self.out.write_record([""; 0]).or_else(|_| self.out.write_record([""])).map_err(plain)?;
+                self.out.write_all(b"\n")?;
             }
-            self.out.write_record(&header).map_err(plain)?;
+            self.record(&header)?;
             self.header = Some(header);
         }
         let mut record: Vec<String> = Vec::with_capacity(places.len() + 1);
@@ -42,7 +51,7 @@ impl<W: Write> RowWriter for Csv<W> {
                 other => other.to_string(),
             });
         }
-        self.out.write_record(&record).map_err(plain)
+        self.record(&record)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -51,13 +60,5 @@ impl<W: Write> RowWriter for Csv<W> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-/// The system's error as it was: a closed pipe has to be told from others.
-fn plain(error: csv::Error) -> io::Error {
-    match error.into_kind() {
-        csv::ErrorKind::Io(error) => error,
-        other => io::Error::other(format!("{other:?}")),
     }
 }

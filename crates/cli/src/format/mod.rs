@@ -215,6 +215,21 @@ mod tests {
     }
 
     #[test]
+    fn other_columns_bring_another_header_behind_an_empty_line() {
+        let class =
+            |name: &str| Arc::new(Class { name: name.into(), properties: vec![Property::new(name, CimType::Uint8)], ..Class::default() });
+        let mut out = Vec::new();
+        {
+            let mut w = Format::Csv.writer(&mut out, Columns::default(), None);
+            for name in ["A", "A", "B"] {
+                w.row(&Row { host: "", entity: &Entity::Instance(Instance::new(class(name)).into()) }).unwrap();
+            }
+            w.finish().unwrap();
+        }
+        assert_eq!(String::from_utf8(out).unwrap(), "A\n\"\"\n\"\"\n\nB\n\"\"\n");
+    }
+
+    #[test]
     fn a_class_is_a_row_of_its_names() {
         let class = Class { name: "B".into(), derivation: vec!["A".into()], ..Class::default() };
         let mut out = Vec::new();
