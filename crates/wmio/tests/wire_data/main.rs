@@ -6,7 +6,7 @@ mod strip;
 use base64::Engine;
 use bytes::Bytes;
 use rwmi_cim::{Class, Entity, Object};
-use rwmi_wiredata::{Kind, Tree, read_hex};
+use rwmi_wiredata::{Kind, Tally, Tree, read_hex};
 use rwmi_wmio::object_array::{EntryView, ObjectArrayDecoder, PacketView};
 use rwmi_wmio::view::{ObjectFlags, UnitView};
 use rwmi_wmio::{ClassEncoder, ClassLayout, DecodeOptions, EncodeOptions, StoredClass, decode_block, decode_unit, encode_block};
@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use strip::Order;
 
-/// What became of the inputs of a kind.
-struct Tally {
-    what: &'static str,
+/// How the objects of a kind came out of our encoder.
+#[derive(Default)]
+struct Written {
     found: usize,
     same: usize,
     stripped: usize,
@@ -26,10 +26,9 @@ struct Tally {
     differ: BTreeMap<String, Vec<String>>,
 }
 
-impl Tally {
+impl Written {
     /// Compares what came with what we write, after the unused octets are stripped.
     fn octets(&mut self, name: &str, raw: &[u8], ours: &[u8], strip: impl Fn(&[u8], Order) -> Vec<u8>) {
-        self.found += 1;
         assert_eq!(strip(ours, Order::Kept), ours, "{name}: we write octets without a use");
         let stripped = strip(raw, Order::Kept);
         if raw == ours {
@@ -43,20 +42,16 @@ impl Tally {
             };
             self.differ.entry(rule).or_default().push(name.to_owned());
         }
-    }
-
-    fn new(what: &'static str) -> Self {
-        Tally { what, found: 0, same: 0, stripped: 0, differ: BTreeMap::new() }
+        self.found += 1;
     }
 
     fn differing(&self) -> usize {
         self.differ.values().map(Vec::len).sum()
     }
 
-    fn print(&self) {
-        let differing = self.differing();
-        println!("{}: found {}, passed {}, left 0", self.what, self.found, self.same + self.stripped + differing);
-        println!("    {} octet for octet, {} once unused octets are stripped, {differing} decode equal", self.same, self.stripped);
+    fn print(&self, kind: Kind) {
+        let (kind, differing) = (kind.label(), self.differing());
+        println!("{kind}: {} octet for octet, {} once unused octets are stripped, {differing} decode equal", self.same, self.stripped);
         for (rule, names) in &self.differ {
             println!("    {} differ by {rule}: {}", names.len(), names.join(", "));
         }
@@ -74,10 +69,12 @@ fn read(path: &Path) -> Vec<u8> {
     rwmi_wiredata::read(path).unwrap()
 }
 
-fn expected(path: &Path, suffix: &str) -> Json {
+/// What the file of the same name says of the object; none where there is no such file.
+fn expected(path: &Path, kind: Kind) -> Option<Json> {
     let text = path.to_string_lossy();
-    let json = PathBuf::from(format!("{}.expected.json", text.strip_suffix(suffix).unwrap()));
-    serde_json::from_slice(&read(&json)).unwrap()
+    let bare = text.strip_suffix(kind.label()).unwrap();
+    let json = [bare, &text].map(|name| PathBuf::from(format!("{name}.expected.json"))).into_iter().find(|json| json.is_file())?;
+    Some(serde_json::from_slice(&read(&json)).unwrap())
 }
 
 fn assert_same(name: &str, found: &Json, expect: &Json) {
@@ -87,10 +84,12 @@ fn assert_same(name: &str, found: &Json, expect: &Json) {
 }
 
 /// Decodes and compares a unit, re-encodes it, and cuts it at each octet.
-fn unit(tally: &mut Tally, name: &str, octets: &[u8], expect: &Json) {
+fn unit(tally: &mut Written, name: &str, octets: &[u8], expect: Option<&Json>) {
     let view = UnitView::parse(octets).unwrap();
     let entity = decode_unit(&Bytes::copy_from_slice(octets)).unwrap();
-    compare(name, &entity, view.flags, expect);
+    if let Some(expect) = expect {
+        compare(name, &entity, view.flags, expect);
+    }
     block(tally, name, &octets[8..], &entity);
     for len in 0..octets.len() {
         if let Ok(Entity::Instance(o)) = decode_unit(&Bytes::copy_from_slice(&octets[..len])) {
@@ -111,93 +110,105 @@ fn compare(name: &str, entity: &Entity, flags: ObjectFlags, expect: &Json) {
     assert_same(name, &json::entity(entity, flags), &expect);
 }
 
-fn block(tally: &mut Tally, name: &str, octets: &[u8], entity: &Entity) {
+fn block(tally: &mut Written, name: &str, octets: &[u8], entity: &Entity) {
     let ours = encode_block(entity, &EncodeOptions::default()).unwrap();
     tally.octets(name, octets, &ours, strip::block);
     let again = decode_block(&ours.into()).unwrap();
     assert_eq!(&again, entity, "{name}");
 }
 
-fn short(path: &Path) -> String {
-    path.file_name().unwrap().to_string_lossy().into_owned()
-}
-
 #[test]
 fn wire_data_objects_decode_and_return_to_their_octets() {
     let Some(tree) = Tree::locate() else { return };
-    let (classes, instances) = repository(&tree);
-    let tallies = [units(&tree, Kind::Wmio), units(&tree, Kind::Dump), units(&tree, Kind::ObjRef), packets(&tree), classes, instances];
-    for t in &tallies {
-        t.print();
-        assert!(tree.is_named() || t.found > 0, "{}: nothing found", t.what);
+    let mut done = vec![units(&tree, Kind::Wmio), units(&tree, Kind::Dump), units(&tree, Kind::ObjRef), packets(&tree)];
+    done.extend(repository(&tree));
+    let (mut found, mut differing) = (0, 0);
+    for (kind, _, written) in &done {
+        written.print(*kind);
+        found += written.found;
+        differing += written.differing();
     }
-    let (found, differing): (usize, usize) = tallies.iter().fold((0, 0), |(f, d), t| (f + t.found, d + t.differing()));
     println!("objects: {found}, of which {differing} decode equal but are written in another order");
     assert!(differing * 50 <= found, "more than 1 object in 50 is not written as it came");
+    Tally::finish_all(done.into_iter().flat_map(|(_, tallies, _)| tallies), &tree);
 }
 
-fn units(tree: &Tree, kind: Kind) -> Tally {
-    let mut tally = Tally::new(match kind {
-        Kind::Wmio => ".wmio",
-        Kind::Dump => ".dump",
-        _ => ".objref.bin",
-    });
+/// A kind, what was found of it, and how it was written again.
+type Done = (Kind, Vec<Tally>, Written);
+
+fn units(tree: &Tree, kind: Kind) -> Done {
+    let (mut tally, mut written) =
+        (if kind == Kind::ObjRef { Tally::new(kind.label(), "WMI objects") } else { Tally::of(kind) }, Written::default());
     for path in tree.files(kind) {
-        let octets = match kind {
-            Kind::Dump => read_hex(&path).unwrap(),
-            Kind::ObjRef => {
-                // OBJREF_CUSTOM: head, class id, two lengths, then the object.
-                let octets = read(&path);
-                assert_eq!(octets[..8], *b"MEOW\x04\0\0\0", "{}", path.display());
-                octets[48..].to_vec()
+        let mut octets = if kind == Kind::Dump { read_hex(&path).unwrap_or_default() } else { read(&path) };
+        if kind == Kind::ObjRef {
+            // OBJREF_CUSTOM: head, class id, two lengths, then the object. Others are a lower layer's business.
+            if !octets.starts_with(b"MEOW\x04\0\0\0") {
+                continue;
             }
-            _ => read(&path),
-        };
-        let expect = expected(&path, tally.what);
-        unit(&mut tally, &short(&path), &octets, &expect);
+            octets = octets.split_off(48.min(octets.len()));
+        }
+        let name = tree.short(&path).to_string();
+        tally.case(&name, || unit(&mut written, &name, &octets, expected(&path, kind).as_ref()));
     }
-    tally
+    (kind, vec![tally], written)
 }
 
-fn packets(tree: &Tree) -> Tally {
-    let mut tally = Tally::new(".wbemdata");
+fn packets(tree: &Tree) -> Done {
+    let (mut tally, mut objects, mut written) =
+        (Tally::of(Kind::WbemData), Tally::new(Kind::WbemData.label(), "objects"), Written::default());
     for path in tree.files(Kind::WbemData) {
-        let (name, mut octets, expect) = (short(&path), read(&path), expected(&path, ".wbemdata"));
-        if octets.starts_with(b"WBEMDATA") {
-            // Kept without the octets for the byte order.
-            octets.splice(..0, [0; 4]);
-        }
-        let octets = Bytes::from(octets);
-        let packet = ObjectArrayDecoder::default().decode(&octets).unwrap();
+        let name = tree.short(&path).to_string();
+        tally.case(&name, || packet(&name, &path, &mut objects, &mut written));
+    }
+    (Kind::WbemData, vec![tally, objects], written)
+}
+
+fn packet(name: &str, path: &Path, tally: &mut Tally, written: &mut Written) {
+    let (mut octets, expect) = (read(path), expected(path, Kind::WbemData));
+    if octets.starts_with(b"WBEMDATA") {
+        // Kept without the octets for the byte order.
+        octets.splice(..0, [0; 4]);
+    }
+    let octets = Bytes::from(octets);
+    let packet = ObjectArrayDecoder::default().decode(&octets).unwrap();
+    if let Some(expect) = &expect {
         assert_eq!(packet.objects.len(), expect["objects"].as_array().unwrap().len());
-        let view = PacketView::parse(&octets).unwrap();
-        for (i, (entry, entity)) in view.entries().zip(packet.objects).enumerate() {
-            let (entity, expect) = (entity.unwrap(), &expect["objects"][i]);
-            let with_class = match entry.unwrap() {
-                EntryView::Class(octets) => octets.to_vec(),
-                EntryView::Instance(id, octets) => {
-                    assert_eq!(expect["class_id"], uuid(id).as_str());
-                    octets.to_vec()
-                }
-                EntryView::InstanceWithoutClass(id, octets) => {
-                    assert_eq!(expect["class_id"], uuid(id).as_str());
-                    // Its class part came before; ours stands in for it.
-                    let ours = encode_block(&entity, &EncodeOptions::default()).unwrap();
-                    let head = octets.len() - UnitView::parse_block(octets).unwrap().body.len();
-                    let part = u32::from_le_bytes(ours[head..head + 4].try_into().unwrap()) as usize;
-                    [&octets[..head], &ours[head..head + part], &octets[head..]].concat()
-                }
-            };
-            compare(&name, &entity, UnitView::parse_block(&with_class).unwrap().flags, &expect["object"]);
-            block(&mut tally, &name, &with_class, &entity);
-        }
-        for len in 0..octets.len() {
-            if let Ok(p) = ObjectArrayDecoder::default().decode(&octets.slice(..len)) {
-                assert!(p.objects.iter().all(Result::is_ok), "{len}");
+    }
+    let view = PacketView::parse(&octets).unwrap();
+    for (i, (entry, entity)) in view.entries().zip(packet.objects).enumerate() {
+        let (entity, expect) = (entity.unwrap(), expect.as_ref().map(|expect| &expect["objects"][i]));
+        let check_class = |id| {
+            if let Some(expect) = expect {
+                assert_eq!(expect["class_id"], uuid(id).as_str());
             }
+        };
+        let with_class = match entry.unwrap() {
+            EntryView::Class(octets) => octets.to_vec(),
+            EntryView::Instance(id, octets) => {
+                check_class(id);
+                octets.to_vec()
+            }
+            EntryView::InstanceWithoutClass(id, octets) => {
+                check_class(id);
+                // Its class part came before; ours stands in for it.
+                let ours = encode_block(&entity, &EncodeOptions::default()).unwrap();
+                let head = octets.len() - UnitView::parse_block(octets).unwrap().body.len();
+                let part = u32::from_le_bytes(ours[head..head + 4].try_into().unwrap()) as usize;
+                [&octets[..head], &ours[head..head + part], &octets[head..]].concat()
+            }
+        };
+        if let Some(expect) = expect {
+            compare(name, &entity, UnitView::parse_block(&with_class).unwrap().flags, &expect["object"]);
+        }
+        block(written, name, &with_class, &entity);
+        tally.pass();
+    }
+    for len in 0..octets.len() {
+        if let Ok(p) = ObjectArrayDecoder::default().decode(&octets.slice(..len)) {
+            assert!(p.objects.iter().all(Result::is_ok), "{len}");
         }
     }
-    tally
 }
 
 fn uuid(id: &[u8; 16]) -> String {
@@ -224,11 +235,12 @@ struct Repository {
 }
 
 impl Repository {
-    fn of(files: &[PathBuf]) -> Self {
+    /// What comes first wins.
+    fn of(files: impl Iterator<Item = PathBuf>) -> Self {
         let mut rows: HashMap<ClassKey, BTreeMap<PathBuf, Json>> = HashMap::new();
         for file in files {
-            for row in lines(file) {
-                rows.entry(key(&row["ns"], &row["name"])).or_default().insert(file.parent().unwrap().to_path_buf(), row);
+            for row in lines(&file) {
+                rows.entry(key(&row["ns"], &row["name"])).or_default().entry(file.parent().unwrap().to_path_buf()).or_insert(row);
             }
         }
         Repository { rows, done: HashMap::new() }
@@ -304,39 +316,54 @@ fn type_field(class: &StoredClass) -> Vec<(u32, bool)> {
     class.class.properties.iter().enumerate().map(|(i, p)| (code(p.ty), class.lists(i))).collect()
 }
 
-/// Classes and instances of repositories.
-fn repository(tree: &Tree) -> (Tally, Tally) {
-    let (mut classes, mut instances) = (Tally::new(".classes.jsonl"), Tally::new(".instances.jsonl"));
+/// Classes and instances of repositories. Of a tree with a part of a repository, the rest may be in our own.
+fn repository(tree: &Tree) -> [Done; 2] {
+    let (mut class_files, mut instance_files) = (Tally::of(Kind::Classes), Tally::of(Kind::Instances));
+    let mut classes = (Tally::new(Kind::Classes.label(), "classes"), Written::default());
+    let mut instances = (Tally::new(Kind::Instances.label(), "instances"), Written::default());
     let files: Vec<PathBuf> = tree.files(Kind::Classes).collect();
-    let mut repository = Repository::of(&files);
+    let ours = Tree::at(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"));
+    let mut repository = Repository::of(files.iter().cloned().chain(ours.files(Kind::Classes)));
     for file in &files {
+        class_files.case(tree.short(file), || assert!(!lines(file).is_empty(), "no class"));
         for row in lines(file) {
-            let name = format!("{}:{}", row["ns"].as_str().unwrap(), row["name"].as_str().unwrap());
-            let class = repository.class(file.parent().unwrap(), key(&row["ns"], &row["name"]));
-            assert_same(&name, &compact(&class), &row["expected"]);
-            let octets = Bytes::from([base64(&row["class_part_b64"]), base64(&row["methods_part_b64"])].concat());
-            let (part, methods) = class.encode().unwrap();
-            let types = type_field(&class);
-            classes.octets(&name, &octets, &[part, methods].concat(), |o, order| {
-                let (part, methods) = o.split_at(u32::from_le_bytes(o[..4].try_into().unwrap()) as usize);
-                [strip::class_part(part, strip::Form::Stored(&types), order).0, strip::methods_part(methods, order)].concat()
+            let name = format!("{}:{}", row["ns"].as_str().unwrap_or_default(), row["name"].as_str().unwrap_or_default());
+            classes.0.case(&name, || {
+                stored_class(&mut classes.1, &name, &repository.class(file.parent().unwrap(), key(&row["ns"], &row["name"])), &row)
             });
         }
     }
     for file in tree.files(Kind::Instances) {
+        instance_files.case(tree.short(&file), || assert!(!lines(&file).is_empty(), "no instance"));
         for row in lines(&file) {
-            instance(&mut instances, &repository.class(file.parent().unwrap(), key(&row["ns"], &row["cls"])), &row);
+            let name = format!("{}:{}", row["ns"].as_str().unwrap_or_default(), row["cls"].as_str().unwrap_or_default());
+            instances
+                .0
+                .case(&name, || instance(&mut instances.1, &repository.class(file.parent().unwrap(), key(&row["ns"], &row["cls"])), &row));
         }
     }
-    (classes, instances)
+    [(Kind::Classes, vec![class_files, classes.0], classes.1), (Kind::Instances, vec![instance_files, instances.0], instances.1)]
 }
 
-fn instance(tally: &mut Tally, class: &StoredClass, row: &Json) {
+fn stored_class(written: &mut Written, name: &str, class: &StoredClass, row: &Json) {
+    if row["expected"].is_object() {
+        assert_same(name, &compact(class), &row["expected"]);
+    }
+    let octets = Bytes::from([base64(&row["class_part_b64"]), base64(&row["methods_part_b64"])].concat());
+    let (part, methods) = class.encode().unwrap();
+    let types = type_field(class);
+    written.octets(name, &octets, &[part, methods].concat(), |o, order| {
+        let (part, methods) = o.split_at(u32::from_le_bytes(o[..4].try_into().unwrap()) as usize);
+        [strip::class_part(part, strip::Form::Stored(&types), order).0, strip::methods_part(methods, order)].concat()
+    });
+}
+
+fn instance(tally: &mut Written, class: &StoredClass, row: &Json) {
     let octets = base64(&row["instance_part_b64"]);
     let layout = Arc::new(ClassLayout::of(&class.class).unwrap());
     let object: Object = layout.instance(&octets, DecodeOptions::default()).unwrap();
     let name = object.class().name.clone();
-    for (property, expect) in row["expected"].as_object().unwrap() {
+    for (property, expect) in row["expected"].as_object().into_iter().flatten() {
         let found = json::value(&object.get::<rwmi_cim::Value>(property).unwrap());
         if found.is_string() && expect == "" && object.property_qualifiers().unwrap().is_some() {
             // That decoder looks for the heap where the sets of qualifiers are, and finds no text.
