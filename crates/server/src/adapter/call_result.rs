@@ -21,6 +21,10 @@ pub(super) enum Yield {
     Object(InterfacePointer),
     /// A namespace.
     Services(Arc<Services>),
+    /// The path of what was put.
+    Text(String),
+    /// Nothing but that it succeeded.
+    Nothing,
 }
 
 type Done = Result<Yield, Failure>;
@@ -88,6 +92,7 @@ impl WbemCallResult for CallResult {
     async fn result_string(&self, _: &ObjectContext, call: GetResultString) -> Outcome<GetResultStringReply> {
         match self.wait(call.timeout_ms).await? {
             None => Ok((GetResultStringReply::default(), TIMEDOUT)),
+            Some(Ok(Yield::Text(text))) => Ok((GetResultStringReply { text: text.as_str().into() }, HResult::S_OK)),
             Some(Ok(_)) => Err(status(WbemStatus::INVALID_OPERATION)),
             Some(Err(failure)) => Err(fail(failure)),
         }

@@ -2,6 +2,7 @@
 
 use super::call_result::{CallResult, Yield};
 use super::enumerator::{Enumerator, Shape, marshal};
+use super::put::{self, Transaction};
 use super::rules::relative_namespace;
 use super::{Realm, SessionGuard, check_context, fail, status};
 use crate::access::{Principal, Rights};
@@ -13,12 +14,12 @@ use rwmi_ndr::HResult;
 use rwmi_wbem::Bstr;
 use rwmi_wbem::flags::{self, IDENTIFIER_LEN_MAX, PATH_LEN_MAX, QUERY_LEN_MAX, check_flags, check_len};
 use rwmi_wbem::interfaces::*;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// A namespace of a realm: what the objects that come out of a login know.
 pub(super) struct Place {
-    realm: Realm,
-    request: RequestContext,
+    pub(super) realm: Realm,
+    pub(super) request: RequestContext,
 }
 
 impl Place {
@@ -26,14 +27,22 @@ impl Place {
     pub(super) fn admit(&self, cx: &ObjectContext, wanted: Rights) -> Result<Principal, dcom::Failure> {
         self.realm.admit(&cx.call, &self.request.namespace, wanted)
     }
+
+    /// As [`Place::admit`], for who has one of these.
+    pub(super) fn admit_any(&self, cx: &ObjectContext, wanted: [Rights; 3]) -> Result<Principal, dcom::Failure> {
+        let principal = self.admit(cx, Rights::ENABLE)?;
+        let rights = self.realm.core.access.rights(&principal, &self.request.namespace);
+        if wanted.iter().any(|w| rights.has(*w)) { Ok(principal) } else { self.admit(cx, wanted[0]) }
+    }
 }
 
 pub(super) struct Services {
     place: Arc<Place>,
+    pub(super) transaction: Mutex<Transaction>,
     _session: SessionGuard,
 }
 
-fn has(flags: i32, bit: i32) -> bool {
+pub(super) fn has(flags: i32, bit: i32) -> bool {
     flags & bit != 0
 }
 
@@ -45,7 +54,11 @@ impl Services {
     pub(super) fn new(realm: Realm, principal: &Principal, namespace: String, locale: Option<String>, session: SessionGuard) -> Services {
         let mut request = RequestContext::new(principal.to_string(), namespace);
         request.locale = locale;
-        Services { place: Arc::new(Place { realm, request }), _session: session }
+        Services { place: Arc::new(Place { realm, request }), transaction: Mutex::default(), _session: session }
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(super) fn namespace(&self) -> &str {
@@ -93,27 +106,13 @@ impl Services {
 
     /// Hands over what came of a call that can leave a call result. With one wanted, the failure is in it and the call
     /// itself succeeds: clients look there.
-    fn leave(&self, cx: &ObjectContext, wanted: &InOut, done: Result<Yield, Failure>) -> Result<InOut, dcom::Failure> {
+    pub(super) fn leave(&self, cx: &ObjectContext, wanted: &InOut, done: Result<Yield, Failure>) -> Result<InOut, dcom::Failure> {
         match (wanted, done) {
             (None, Err(failure)) => Err(fail(failure)),
             (None, Ok(_)) => Ok(None),
             (Some(_), done) => Ok(Some(Some(cx.export(CallResult::ready(done), IWbemCallResult::IID)?))),
         }
     }
-
-    /// Why a class cannot be changed.
-    fn unwritable_class(&self, name: &str) -> Failure {
-        let tree = self.place.realm.core.broker.tree();
-        match tree.namespace(self.namespace()).and_then(|n| n.class(name, false)) {
-            None => Failure::new(WbemStatus::NOT_FOUND, format!("there is no class {name:?}")),
-            Some(class) if class.name.starts_with("__") => Failure::new(WbemStatus::INVALID_OPERATION, "a system class cannot be changed"),
-            Some(_) => read_only(),
-        }
-    }
-}
-
-fn read_only() -> Failure {
-    Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server reads only")
 }
 
 fn path_of(text: &str) -> Result<ObjectPath, Failure> {
@@ -211,22 +210,18 @@ impl WbemServices for Services {
     }
 
     async fn put_class(&self, cx: &ObjectContext, call: PutClass) -> Outcome<PutClassReply> {
-        if call.object.is_none() {
-            return Err(status(WbemStatus::INVALID_PARAMETER));
-        }
+        let object = put::given(&call.object)?;
         check_flags(8, call.flags).map_err(status)?;
-        self.place.admit(cx, Rights::ENABLE | Rights::FULL_WRITE)?;
-        Ok((PutClassReply { result: self.leave(cx, &call.result, Err(read_only()))? }, HResult::S_OK))
+        let result = self.write_class(cx, object, call.flags, call.context.as_ref(), &call.result).await?;
+        Ok((PutClassReply { result }, HResult::S_OK))
     }
 
     async fn delete_class(&self, cx: &ObjectContext, call: DeleteClass) -> Outcome<DeleteClassReply> {
         check_len(&call.class, IDENTIFIER_LEN_MAX).map_err(status)?;
         let name = need(&call.class)?;
         check_flags(10, call.flags).map_err(status)?;
-        check_context(call.context.as_ref())?;
-        self.place.admit(cx, Rights::ENABLE | Rights::FULL_WRITE)?;
-        let done = Err(self.unwritable_class(&name));
-        Ok((DeleteClassReply { result: self.leave(cx, &call.result, done)? }, HResult::S_OK))
+        let result = self.delete(cx, Ok(Operation::DeleteClass(name)), call.context.as_ref(), &call.result).await?;
+        Ok((DeleteClassReply { result }, HResult::S_OK))
     }
 
     async fn create_class_enum(&self, cx: &ObjectContext, call: CreateClassEnum) -> Outcome<CreateClassEnumReply> {
@@ -239,29 +234,22 @@ impl WbemServices for Services {
     }
 
     async fn put_instance(&self, cx: &ObjectContext, call: PutInstance) -> Outcome<PutInstanceReply> {
-        if call.object.is_none() {
-            return Err(status(WbemStatus::INVALID_PARAMETER));
-        }
+        let object = put::given(&call.object)?;
         check_flags(14, call.flags).map_err(status)?;
-        self.place.admit(cx, Rights::ENABLE | Rights::PARTIAL_WRITE)?;
-        Ok((PutInstanceReply { result: self.leave(cx, &call.result, Err(read_only()))? }, HResult::S_OK))
+        let result = self.write_instance(cx, object, call.flags, call.context.as_ref(), &call.result).await?;
+        Ok((PutInstanceReply { result }, HResult::S_OK))
     }
 
     async fn delete_instance(&self, cx: &ObjectContext, call: DeleteInstance) -> Outcome<DeleteInstanceReply> {
         check_len(&call.path, PATH_LEN_MAX).map_err(status)?;
         let text = need(&call.path)?;
         check_flags(16, call.flags).map_err(status)?;
-        self.place.admit(cx, Rights::ENABLE | Rights::PARTIAL_WRITE)?;
-        let done = async {
-            let path = path_of(&text)?;
-            if path.keys == PathKeys::Class {
-                return Err(Failure::new(WbemStatus::INVALID_OBJECT_PATH, "the path is of a class, not of an instance"));
-            }
-            Services::one(self.place.clone(), Options::default(), Operation::Get(path)).await?;
-            Err(read_only())
-        };
-        let done = done.await;
-        Ok((DeleteInstanceReply { result: self.leave(cx, &call.result, done)? }, HResult::S_OK))
+        let operation = path_of(&text).and_then(|path| match path.keys {
+            PathKeys::Class => Err(Failure::new(WbemStatus::INVALID_OBJECT_PATH, "the path is of a class, not of an instance")),
+            _ => Ok(Operation::Delete(path)),
+        });
+        let result = self.delete(cx, operation, call.context.as_ref(), &call.result).await?;
+        Ok((DeleteInstanceReply { result }, HResult::S_OK))
     }
 
     async fn create_instance_enum(&self, cx: &ObjectContext, call: CreateInstanceEnum) -> Outcome<CreateInstanceEnumReply> {

@@ -21,9 +21,8 @@ impl Broker {
         }
         let mut found: Vec<Instance> = namespace
             .instances(&class.name)
-            .iter()
             // Stored instances hold the class with its localised texts; they answer with the class that was asked for.
-            .map(|i| Instance { class: class.clone(), ..i.clone() })
+            .map(|i| Instance { class: class.clone(), ..(**i).clone() })
             .collect();
         if names_equal(&class.name, "__Win32Provider") {
             for provider in &self.provider_names {

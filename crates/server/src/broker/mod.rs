@@ -4,6 +4,9 @@ mod builtin;
 mod paths;
 mod pump;
 mod query;
+mod write;
+
+pub(crate) use paths::keys_of;
 
 use crate::store::{Namespace, Repository, Tree, fold};
 use pump::{Outlet, Sieve, pump};
@@ -122,6 +125,9 @@ impl Broker {
 
     /// Runs an operation. Dropping the future cancels it, the provider too.
     pub async fn run(&self, cx: &RequestContext, options: Options, op: Operation, sink: &Sink) -> Result<(), Failure> {
+        if let Operation::Put { .. } | Operation::Delete(_) | Operation::PutClass { .. } | Operation::DeleteClass(_) = op {
+            return self.write(cx, op, sink).await;
+        }
         let tree = self.repository.tree();
         let namespace = tree
             .namespace(&cx.namespace)
@@ -134,9 +140,7 @@ impl Broker {
             Operation::Query(text) => operation.query(&text).await,
             Operation::GetClass(name) => operation.get_class(&name).await,
             Operation::EnumClasses { superclass, deep } => operation.enum_classes(&superclass, deep).await,
-            Operation::Put { .. } | Operation::Delete(_) | Operation::Invoke { .. } => {
-                Err(Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server reads only"))
-            }
+            Operation::Invoke { .. } => Err(Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server runs no methods")),
             _ => Err(WbemStatus::NOT_SUPPORTED.into()),
         }
     }

@@ -33,7 +33,7 @@ impl Running<'_> {
 }
 
 /// The keys that a path names, each in the type of its property; none for the instance of a singleton.
-fn keys_of(class: &Class, path: &ObjectPath) -> Result<Vec<(String, Value)>, Failure> {
+pub(crate) fn keys_of(class: &Class, path: &ObjectPath) -> Result<Vec<(String, Value)>, Failure> {
     let wrong = |why: String| Failure::new(WbemStatus::INVALID_OBJECT_PATH, why);
     let properties: Vec<&Property> = class.keys().collect();
     let given: Vec<(String, Value)> = match &path.keys {
@@ -85,7 +85,7 @@ fn key_value(value: &Value, ty: CimType) -> Option<Value> {
     })
 }
 
-fn same_key(a: &Value, b: &Value) -> bool {
+pub(super) fn same_key(a: &Value, b: &Value) -> bool {
     match (a, b, a.as_str(), b.as_str()) {
         (Value::Reference(a), Value::Reference(b), ..) => match (a.parse::<ObjectPath>(), b.parse::<ObjectPath>()) {
             (Ok(a), Ok(b)) => a.same_object(&b),

@@ -233,6 +233,8 @@ async fn what_is_wrong_is_told_with_its_code() {
     check("ASSOCIATORS OF {Good='x'}", WbemStatus::NOT_SUPPORTED).await;
     check("SELECT * FROM __InstanceCreationEvent WITHIN 1", WbemStatus::INVALID_QUERY).await;
     let put = Operation::Delete(rwmi_cim::ObjectPath::class("Good"));
+    assert_eq!(run_with(Options::default(), put).await.1, Err(WbemStatus::INVALID_OBJECT_PATH));
+    let put = Operation::Delete(r#"Good="Good1""#.parse().unwrap());
     assert_eq!(run_with(Options::default(), put).await.1, Err(WbemStatus::PROVIDER_NOT_CAPABLE));
     let (broker, _) = broker();
     let (sink, _rows) = Sink::bounded(1);

@@ -43,6 +43,52 @@ pub(crate) fn decode_instance(octets: &[u8], class: impl FnOnce(&str) -> Option<
     if r.at == octets.len() { Ok(instance) } else { Err(Damaged(r.at)) }
 }
 
+/// The octets of an instance by the names of its properties, so that a class may gain and lose some: what is not this
+/// program's own outlives its versions.
+pub(crate) fn encode_named(instance: &Instance) -> Vec<u8> {
+    let mut w = Writer(Vec::new());
+    w.text(&instance.class.name);
+    let set: Vec<usize> = (0..instance.values.len()).filter(|place| !instance.is_default[*place]).collect();
+    w.len(set.len());
+    for place in set {
+        w.text(&instance.class.properties[place].name);
+        w.value(&instance.values[place]);
+    }
+    w.qualifiers(&instance.qualifiers);
+    let own = instance.property_qualifiers.iter().flatten().zip(&instance.class.properties).filter(|(q, _)| !q.0.is_empty());
+    let own: Vec<_> = own.collect();
+    w.len(own.len());
+    for (qualifiers, property) in own {
+        w.text(&property.name);
+        w.qualifiers(qualifiers);
+    }
+    w.0
+}
+
+/// The instance in these octets; `class` finds its class. What the class has no place for any more is left out.
+pub(crate) fn decode_named(octets: &[u8], class: impl FnOnce(&str) -> Option<Arc<Class>>) -> Read<Instance> {
+    let mut r = Reader { octets, at: 0, depth: 0 };
+    let name = r.text()?;
+    let class = class(&name).ok_or(Damaged(0))?;
+    let mut instance = Instance::new(class.clone());
+    for _ in 0..r.len()? {
+        let (name, value) = (r.text()?, r.value()?);
+        if let Some(place) = class.property_index(&name).filter(|p| rwmi_cim::schema::value_fits(&value, class.properties[*p].ty)) {
+            instance.values[place] = value;
+            instance.is_default[place] = false;
+        }
+    }
+    instance.qualifiers = r.qualifiers()?;
+    for _ in 0..r.len()? {
+        let (name, qualifiers) = (r.text()?, r.qualifiers()?);
+        if let Some(place) = class.property_index(&name) {
+            let sets = instance.property_qualifiers.get_or_insert_with(|| vec![Qualifiers::default(); class.properties.len()]);
+            sets[place] = qualifiers;
+        }
+    }
+    if r.at == octets.len() { Ok(instance) } else { Err(Damaged(r.at)) }
+}
+
 struct Writer(Vec<u8>);
 
 impl Writer {

@@ -1,24 +1,34 @@
 //! The repository: namespaces, classes and stored instances, kept in an embedded database and read from memory.
 //!
 //! Classes that this program ships are compiled into the database once; a program that ships others replaces them and leaves
-//! alone what others have put there. Tables: `meta` name to octets; `namespaces` folded name to name;
-//! `classes` and `instances` (folded namespace, folded class or number) to an octet that says whose it is and the record.
+//! alone what others have put there. Tables: `meta` name to octets; `namespaces` folded name to name, `own` the folded names
+//! of those that others have made; `classes` and `instances` (folded namespace, folded class or number) to an octet that says
+//! whose it is and the record. A change is one durable transaction, then it is seen ([`Repository::write`]).
 
 mod codec;
+mod rules;
 mod tree;
+mod write;
+
+#[cfg(test)]
+mod written;
 
 pub use tree::{Namespace, Tree, fold, fold_namespace};
+
+pub use write::{Batch, Change, Subject};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use rwmi_cim::Class;
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const NAMESPACES: TableDefinition<'_, &str, &str> = TableDefinition::new("namespaces");
+const OWN: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("own");
 const CLASSES: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("classes");
 const INSTANCES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("instances");
 
@@ -26,6 +36,8 @@ const INSTANCES: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new(
 const FORMAT: &[u8] = b"1";
 /// First octet of a record that came with the program.
 const SHIPPED: u8 = 0;
+/// First octet of a record that somebody put.
+const PUT: u8 = 1;
 
 /// Why the repository cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +83,15 @@ pub struct Repository {
     database: Database,
     path: PathBuf,
     tree: RwLock<Arc<Tree>>,
+    /// Classes that every new namespace starts with.
+    system: Vec<Arc<Class>>,
+    /// One writer at a time.
+    turn: Mutex<()>,
+    observers: RwLock<Vec<Observer>>,
 }
+
+/// Who is told of changes.
+type Observer = Box<dyn Fn(&[Change]) + Send + Sync>;
 
 impl fmt::Debug for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,6 +110,12 @@ impl Repository {
             other => failed(other.to_string()),
         })?;
         Repository::with(database, path, shipped)
+    }
+
+    /// A repository on a database of the caller's making.
+    #[cfg(test)]
+    pub(crate) fn on(database: Database, shipped: &dyn Shipped) -> Result<Repository, StoreError> {
+        Repository::with(database, PathBuf::new(), shipped)
     }
 
     /// A repository that lives as long as the value.
@@ -118,7 +144,9 @@ impl Repository {
             write_shipped(&database, &namespaces, &stamp).map_err(failed)?;
         }
         let tree = read_tree(&database).map_err(|cause| StoreError::Database { path: path.clone(), cause })?;
-        Ok(Repository { database, path, tree: RwLock::new(Arc::new(tree)) })
+        let system = system_classes(&tree);
+        let (turn, observers) = (Mutex::new(()), RwLock::default());
+        Ok(Repository { database, path, tree: RwLock::new(Arc::new(tree)), system, turn, observers })
     }
 
     /// Reads the content again, after a change.
@@ -127,6 +155,14 @@ impl Repository {
         *self.tree.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tree);
         Ok(())
     }
+}
+
+/// Classes of the system that all shipped namespaces have.
+fn system_classes(tree: &Tree) -> Vec<Arc<Class>> {
+    let shipped: Vec<&Namespace> = tree.namespaces().filter(|n| !n.is_own()).collect();
+    let Some(first) = shipped.first() else { return Vec::new() };
+    let everywhere = |c: &&Arc<Class>| c.name.starts_with("__") && shipped.iter().all(|n| n.class(&c.name, true).is_some());
+    first.descendants("", true).unwrap_or_default().into_iter().filter(everywhere).cloned().collect()
 }
 
 type Meta = (Option<Vec<u8>>, Option<Vec<u8>>);
@@ -149,6 +185,7 @@ fn write_shipped(database: &Database, namespaces: &[Namespace], stamp: &[u8]) ->
         meta.insert("format", FORMAT)?;
         meta.insert("shipped", stamp)?;
         let mut names = write.open_table(NAMESPACES)?;
+        let own_names = write.open_table(OWN)?;
         let mut classes = write.open_table(CLASSES)?;
         let mut instances = write.open_table(INSTANCES)?;
         classes.retain(|_, record| record.first() != Some(&SHIPPED))?;
@@ -156,13 +193,21 @@ fn write_shipped(database: &Database, namespaces: &[Namespace], stamp: &[u8]) ->
         // A namespace in which nobody put anything goes with what was shipped for it.
         let used: Vec<String> =
             classes.iter()?.map(|entry| Ok(entry?.0.value().0.to_owned())).collect::<Result<_, redb::StorageError>>()?;
-        names.retain(|folded, _| used.iter().any(|u| u == folded))?;
+        let own: HashSet<String> =
+            own_names.iter()?.map(|entry| Ok(entry?.0.value().to_owned())).collect::<Result<_, redb::StorageError>>()?;
+        names.retain(|folded, _| own.contains(folded) || used.iter().any(|u| u == folded))?;
+        // What others have put stays: a class of theirs hides the shipped one of its name.
+        let system = system_classes(&Tree::new(namespaces.iter().cloned()));
+        for folded in own.iter().filter(|folded| !namespaces.iter().any(|n| fold_namespace(n.name()) == **folded)) {
+            for class in &system {
+                put_shipped(&mut classes, folded, class)?;
+            }
+        }
         for namespace in namespaces {
             let folded = fold_namespace(namespace.name());
             names.insert(folded.as_str(), namespace.name())?;
             for class in namespace.all() {
-                let record = [&[SHIPPED], &*codec::encode_class(class)].concat();
-                classes.insert((folded.as_str(), fold(&class.name).as_str()), record.as_slice())?;
+                put_shipped(&mut classes, &folded, class)?;
             }
             let there = instances.range((folded.as_str(), 0)..=(folded.as_str(), u64::MAX))?;
             let first = there.last().transpose()?.map_or(0, |(key, _)| key.value().1 + 1);
@@ -176,36 +221,73 @@ fn write_shipped(database: &Database, namespaces: &[Namespace], stamp: &[u8]) ->
     Ok(())
 }
 
+fn put_shipped(classes: &mut redb::Table<'_, (&str, &str), &[u8]>, namespace: &str, class: &Class) -> Result<(), redb::Error> {
+    let name = fold(&class.name);
+    if classes.get((namespace, name.as_str()))?.is_none() {
+        classes.insert((namespace, name.as_str()), [&[SHIPPED], &*codec::encode_class(class)].concat().as_slice())?;
+    }
+    Ok(())
+}
+
 fn read_tree(database: &Database) -> Result<Tree, String> {
     let text = |e: redb::Error| e.to_string();
     let read = database.begin_read().map_err(|e| text(e.into()))?;
     let names = read.open_table(NAMESPACES).map_err(|e| text(e.into()))?;
     let classes = read.open_table(CLASSES).map_err(|e| text(e.into()))?;
     let instances = read.open_table(INSTANCES).map_err(|e| text(e.into()))?;
+    let mut own = HashSet::new();
+    match read.open_table(OWN) {
+        Ok(table) => {
+            for entry in table.iter().map_err(|e| text(e.into()))? {
+                own.insert(entry.map_err(|e| text(e.into()))?.0.value().to_owned());
+            }
+        }
+        Err(redb::TableError::TableDoesNotExist(_)) => {}
+        Err(e) => return Err(text(e.into())),
+    }
     let mut namespaces = Vec::new();
     for entry in names.iter().map_err(|e| text(e.into()))? {
         let (folded, name) = entry.map_err(|e| text(e.into()))?;
         let folded = folded.value();
-        let mut found: Vec<Arc<Class>> = Vec::new();
+        let mut found: Vec<(Arc<Class>, bool)> = Vec::new();
         // The end of the range is the first key that no class of this namespace can have.
         let end = format!("{folded}\0");
         for entry in classes.range((folded, "")..(end.as_str(), "")).map_err(|e| text(e.into()))? {
             let (key, record) = entry.map_err(|e| text(e.into()))?;
-            let class = record.value().split_first().map_or(Err(codec::Damaged(0)), |(_, record)| codec::decode_class(record));
-            found.push(Arc::new(class.map_err(|e| format!("class {} in {}: {e}", key.value().1, name.value()))?));
+            let (put, class) = match record.value().split_first() {
+                Some((whose, record)) => (*whose == PUT, codec::decode_class(record)),
+                None => (false, Err(codec::Damaged(0))),
+            };
+            found.push((Arc::new(class.map_err(|e| format!("class {} in {}: {e}", key.value().1, name.value()))?), put));
         }
-        let linked = Namespace::new(name.value(), found, Vec::new());
-        let by_name: HashMap<String, Arc<Class>> = linked.all().map(|c| (fold(&c.name), c.clone())).collect();
-        let mut stored = Vec::new();
+        let own_classes: HashSet<String> = found.iter().filter(|(_, put)| *put).map(|(c, _)| fold(&c.name)).collect();
+        let mut namespace = Namespace::of_classes(name.value(), own.contains(folded), found);
+        let by_name: HashMap<String, Arc<Class>> = namespace.all().map(|c| (fold(&c.name), c.clone())).collect();
+        let missing = Cell::new(false);
+        let class = |class: &str| {
+            let found = by_name.get(&fold(class)).cloned();
+            missing.set(found.is_none() || own_classes.contains(&fold(class)));
+            found
+        };
         for entry in instances.range((folded, 0)..=(folded, u64::MAX)).map_err(|e| text(e.into()))? {
             let (key, record) = entry.map_err(|e| text(e.into()))?;
-            let instance = record
-                .value()
-                .split_first()
-                .map_or(Err(codec::Damaged(0)), |(_, record)| codec::decode_instance(record, |class| by_name.get(&fold(class)).cloned()));
-            stored.push(instance.map_err(|e| format!("instance {} in {}: {e}", key.value().1, name.value()))?);
+            let instance = match record.value().split_first() {
+                Some((&PUT, record)) => codec::decode_named(record, class),
+                Some((_, record)) => codec::decode_instance(record, class),
+                None => Err(codec::Damaged(0)),
+            };
+            let number = key.value().1;
+            match instance {
+                Ok(instance) => namespace.add(number, instance),
+                // A version of this program that ships another class must still start. The record stays where it is.
+                Err(error) if record.value().first() == Some(&PUT) || missing.get() => {
+                    tracing::warn!(number, namespace = name.value(), %error, "a stored instance is left out: its class is gone or another");
+                    namespace.reserve(number);
+                }
+                Err(error) => return Err(format!("instance {number} in {}: {error}", name.value())),
+            }
         }
-        namespaces.push(Namespace::new(name.value(), linked.all().cloned(), stored));
+        namespaces.push(namespace);
     }
     Ok(Tree::new(namespaces))
 }
@@ -243,7 +325,7 @@ pub(crate) mod tests {
             assert_eq!(tree.children("root").collect::<Vec<_>>(), ["x"]);
             let x = tree.namespace(r"ROOT\X").unwrap();
             assert_eq!(x.class("b", false).unwrap().parent.as_ref().unwrap().name, "A");
-            assert_eq!(x.instances("k")[0].get("Name"), Some(&"one".into()));
+            assert_eq!(x.instances("k").next().unwrap().get("Name"), Some(&"one".into()));
         }
         assert_eq!(shipped.2.get(), 1);
     }
@@ -254,7 +336,7 @@ pub(crate) mod tests {
         drop(Repository::open(dir.path(), &Two(b"1", &["root", r"root\x"], Cell::new(0))).unwrap());
         let tree = Repository::open(dir.path(), &Two(b"2", &["root", r"root\y"], Cell::new(0))).unwrap().tree();
         assert_eq!(tree.namespaces().map(Namespace::name).collect::<Vec<_>>(), ["root", r"root\y"]);
-        assert_eq!(tree.namespace("root").unwrap().instances("K").len(), 1);
+        assert_eq!(tree.namespace("root").unwrap().instances("K").count(), 1);
     }
 
     #[test]

@@ -23,9 +23,10 @@ async fn what_would_change_something_is_refused_with_nulls() {
     let client = Client::new(1).await;
     let s = client.test().await;
     let not_capable = WbemStatus::PROVIDER_NOT_CAPABLE;
-    refused(&s, PutClass { object: some_object(), flags: 0, context: None, result: None }, not_capable).await;
-    refused(&s, PutInstance { object: some_object(), flags: 0, context: None, result: None }, not_capable).await;
-    refused(&s, DeleteClass { class: "Rwmi_Row".into(), flags: 0, context: None, result: None }, not_capable).await;
+    refused(&s, PutClass { object: some_object(), flags: 0, context: None, result: None }, WbemStatus::INVALID_OBJECT).await;
+    refused(&s, PutInstance { object: some_object(), flags: 0, context: None, result: None }, WbemStatus::INVALID_OBJECT).await;
+    let shipped = DeleteClass { class: "Rwmi_Row".into(), flags: 0, context: None, result: None };
+    refused(&s, shipped, WbemStatus::INVALID_OPERATION).await;
     refused(&s, DeleteInstance { path: "Rwmi_Row.Id=0".into(), flags: 0, context: None, result: None }, not_capable).await;
     let method = |path: &str, method: &str| ExecMethod {
         path: path.into(),

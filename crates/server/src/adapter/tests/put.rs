@@ -1,0 +1,105 @@
+//! Writing over the wire: objects of a client go in, and come back by every way of reading.
+
+use super::*;
+use rwmi_cim::{CimType, Class, Instance, Property, Qualifier};
+use rwmi_wbem::{Context, ContextValue};
+
+fn pointer(entity: impl Into<Entity>) -> Option<InterfacePointer> {
+    let unit = rwmi_wmio::encode_unit(&entity.into(), &rwmi_wmio::EncodeOptions::default()).unwrap();
+    Some(ClassObjectRef(unit.into()).to_pointer())
+}
+
+fn class() -> Class {
+    let mut key = Property::new("Name", CimType::String);
+    key.qualifiers.set(Qualifier::flag("key", 0x13));
+    Class { name: "T".into(), properties: vec![key, Property::new("N", CimType::Uint32)], ..Class::default() }
+}
+
+fn instance(name: &str, n: u32) -> Instance {
+    let mut i = Instance::new(Arc::new(class()));
+    i.set("Name", name).unwrap();
+    i.set("N", n).unwrap();
+    i
+}
+
+async fn status_of(services: &P<IWbemServices>, result: InOut) -> (u32, P<IWbemCallResult>) {
+    let result: P<IWbemCallResult> = services.at(ipid(result.unwrap().as_ref()));
+    (result.call(&GetCallStatus { timeout_ms: 0 }).await.unwrap().0.status, result)
+}
+
+#[tokio::test]
+async fn a_class_and_its_instances_are_put_read_and_deleted() {
+    let client = Client::new(1).await;
+    let s = client.test().await;
+    let put = PutClass { object: pointer(Entity::Class(Arc::new(class()))), flags: 0, context: None, result: None };
+    assert_eq!(code(&s, put).await, HResult::S_OK);
+    let put = |i: Instance, flags, context: Option<Context>, result| PutInstance {
+        object: pointer(i),
+        flags,
+        context: context.map(|c| c.to_pointer()),
+        result,
+    };
+    // The path of what was put is the string of its call result.
+    let (reply, _) = s.call(&put(instance("a", 1), 0x12, None, Some(None))).await.unwrap();
+    let (status, result) = status_of(&s, reply.result).await;
+    assert_eq!(status, 0);
+    let (reply, _) = result.call(&GetResultString { timeout_ms: 0 }).await.unwrap();
+    assert_eq!(reply.text.text().as_deref(), Some(r#"T.Name="a""#));
+    assert_eq!(code(&result, GetResultObject { timeout_ms: 0 }).await, hresult(WbemStatus::INVALID_OPERATION));
+    assert_eq!(code(&s, put(instance("a", 1), 2, None, None)).await, hresult(WbemStatus::ALREADY_EXISTS));
+    assert_eq!(code(&s, put(instance("b", 1), 1, None, None)).await, NOT_FOUND);
+    assert_eq!(code(&s, put(instance("b", 1), 3, None, None)).await, hresult(WbemStatus::INVALID_PARAMETER));
+    let part = |names: &[&str]| Context {
+        id: Guid([1; 16]),
+        values: vec![
+            ("__PUT_EXTENSIONS".into(), ContextValue::Bool(true)),
+            ("__PUT_EXT_PROPERTIES".into(), ContextValue::Array(8, names.iter().map(|n| ContextValue::Text((*n).into())).collect())),
+        ],
+    };
+    assert_eq!(code(&s, put(instance("a", 5), 0, Some(part(&["N"])), None)).await, hresult(WbemStatus::INVALID_CONTEXT));
+    assert_eq!(code(&s, put(instance("a", 5), 1, Some(part(&["Name"])), None)).await, HResult::S_OK);
+    let n = async || {
+        let get = GetObject { path: "T='a'".into(), flags: 0, context: None, object: Some(None), result: None };
+        let (reply, _) = s.call(&get).await.unwrap();
+        entity(reply.object.unwrap().as_ref()).as_instance().unwrap().get::<u32>("N").unwrap()
+    };
+    assert_eq!(n().await, 1);
+    assert_eq!(code(&s, put(instance("a", 5), 1, Some(part(&["N"])), None)).await, HResult::S_OK);
+    assert_eq!(n().await, 5);
+    let rows = ok(s.call(&query("SELECT * FROM T WHERE N = 5", 0)).await).unwrap();
+    let rows: P<IEnumWbemClassObject> = s.at(ipid(rows.enumerator.as_ref()));
+    assert_eq!(rows.call(&Next { timeout_ms: -1, count: 9 }).await.unwrap().0.returned, 1);
+    let wrong = PutClass { object: pointer(instance("a", 1)), flags: 0, context: None, result: None };
+    assert_eq!(code(&s, wrong).await, hresult(WbemStatus::INVALID_OBJECT));
+    let delete = |path: &str| DeleteInstance { path: path.into(), flags: 0, context: None, result: Some(None) };
+    for (path, expect) in [("T='a'", 0), ("T='a'", WbemStatus::NOT_FOUND.0), ("T", WbemStatus::INVALID_OBJECT_PATH.0)] {
+        let (reply, _) = s.call(&delete(path)).await.unwrap();
+        assert_eq!(status_of(&s, reply.result).await.0, expect, "{path}");
+    }
+    let delete = DeleteClass { class: "T".into(), flags: 0, context: None, result: None };
+    assert_eq!(code(&s, delete).await, HResult::S_OK);
+}
+
+#[tokio::test]
+async fn a_transaction_happens_with_its_last_operation_or_not_at_all() {
+    let client = Client::new(1).await;
+    let s = client.test().await;
+    let context = |id: &str, last| {
+        let mut values = vec![("__RWMI_TRANSACTION".to_owned(), ContextValue::Text(id.into()))];
+        values.push(("__RWMI_TRANSACTION_COMMIT".to_owned(), ContextValue::Bool(last)));
+        Some(Context { id: Guid([1; 16]), values }.to_pointer())
+    };
+    let put_class =
+        |id: &str| PutClass { object: pointer(Entity::Class(Arc::new(class()))), flags: 0, context: context(id, false), result: None };
+    let put =
+        |id: &str, name: &str, last| PutInstance { object: pointer(instance(name, 1)), flags: 2, context: context(id, last), result: None };
+    let rows = async || code(&s, query("SELECT * FROM T", 0)).await;
+    assert_eq!(code(&s, put_class("1")).await, HResult::S_OK);
+    assert_eq!(code(&s, put("1", "a", false)).await, HResult::S_OK);
+    assert_eq!(code(&s, put("1", "a", true)).await, hresult(WbemStatus::ALREADY_EXISTS));
+    assert_eq!(rows().await, hresult(WbemStatus::INVALID_CLASS));
+    assert_eq!(code(&s, put_class("2")).await, HResult::S_OK);
+    assert_eq!(rows().await, hresult(WbemStatus::INVALID_CLASS));
+    assert_eq!(code(&s, put("2", "a", true)).await, HResult::S_OK);
+    assert_eq!(rows().await, HResult::S_OK);
+}

@@ -1,0 +1,97 @@
+//! Writing: classes and instances that the repository holds.
+
+use super::{Broker, Failure};
+use crate::access::Rights;
+use crate::store::Batch;
+use rwmi_cim::{Class, Entity, Instance, Operation, RequestContext, Sink, WbemStatus};
+use std::sync::Arc;
+
+impl Broker {
+    /// What a caller needs for an operation that writes ([MS-WMI] 3.1.4.3.6 to 3.1.4.3.16).
+    pub(crate) fn rights_to_write(&self, namespace: &str, op: &Operation) -> Rights {
+        let tree = self.repository.tree();
+        let class = |name: &str| tree.namespace(namespace).and_then(|n| n.class(name, true)).cloned();
+        let of_class = |class: Option<&Class>| match class.and_then(Class::provider) {
+            Some(_) => Rights::WRITE_PROVIDER,
+            None => Rights::FULL_WRITE,
+        };
+        let of_instance = |class: Option<Arc<Class>>| match class {
+            Some(c) if c.provider().is_some() => Rights::WRITE_PROVIDER,
+            Some(c) if c.dynasty().starts_with("__") => Rights::FULL_WRITE,
+            _ => Rights::PARTIAL_WRITE,
+        };
+        match op {
+            Operation::PutClass { class: given, .. } => of_class(class(&given.name).as_deref()) | of_class(Some(given)),
+            Operation::DeleteClass(name) => of_class(class(name).as_deref()),
+            Operation::Put { instance, .. } => of_instance(class(&instance.class.name)),
+            Operation::Delete(path) => of_instance(class(&path.class)),
+            _ => Rights::default(),
+        }
+    }
+
+    /// Runs an operation that writes. What was begun is done even where nobody waits for it any more.
+    pub(super) async fn write(&self, cx: &RequestContext, op: Operation, sink: &Sink) -> Result<(), Failure> {
+        if let Operation::Delete(path) = &op
+            && self.is_dynamic(&cx.namespace, &path.class)
+        {
+            // What is not there is told as such; what is there is its provider's.
+            let (scratch, _found) = Sink::bounded(1);
+            Box::pin(self.run(cx, super::Options::default(), Operation::Get(path.clone()), &scratch)).await?;
+        }
+        let (repository, namespace) = (self.repository.clone(), cx.namespace.clone());
+        let writing = tokio::task::spawn_blocking(move || repository.write(|batch| one(batch, &namespace, &op)));
+        let put = writing.await.map_err(|_| ended())??;
+        let decoration = Some(self.decoration(&cx.namespace));
+        match put {
+            Some(Put::Class(class)) => Ok(sink.deliver(Entity::Class(Arc::new(Class { decoration, ..(*class).clone() }))).await?),
+            Some(Put::Instance(i)) => Ok(sink.deliver(Instance { decoration, ..(*i).clone() }.into()).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Runs operations that write: all of them or none.
+    pub(crate) async fn write_together(&self, ops: Vec<(RequestContext, Operation)>) -> Result<(), Failure> {
+        let repository = self.repository.clone();
+        let writing = tokio::task::spawn_blocking(move || {
+            repository.write(|batch| ops.iter().try_for_each(|(cx, op)| one(batch, &cx.namespace, op).map(|_| ())))
+        });
+        writing.await.map_err(|_| ended())?
+    }
+
+    fn is_dynamic(&self, namespace: &str, class: &str) -> bool {
+        let tree = self.repository.tree();
+        tree.namespace(namespace).and_then(|n| n.class(class, false)).is_some_and(|c| c.provider().is_some())
+    }
+}
+
+fn ended() -> Failure {
+    Failure::new(WbemStatus::FAILED, "the change ended without a word")
+}
+
+enum Put {
+    Class(Arc<Class>),
+    Instance(Arc<Instance>),
+}
+
+fn one(batch: &mut Batch<'_>, namespace: &str, op: &Operation) -> Result<Option<Put>, Failure> {
+    let dynamic = |batch: &mut Batch<'_>, name: &str| {
+        let tree = batch.tree();
+        tree.namespace(namespace).and_then(|n| n.class(name, false)).and_then(|c| c.provider()).map(|provider| Failure {
+            provider: Some(provider.to_owned()),
+            ..Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, format!("the provider of {name} takes no changes"))
+        })
+    };
+    match op {
+        Operation::Put { instance, options } => match dynamic(batch, &instance.class.name) {
+            Some(failure) => Err(failure),
+            None => batch.put_instance(namespace, instance, options).map(Put::Instance).map(Some),
+        },
+        Operation::Delete(path) => match dynamic(batch, &path.class) {
+            Some(failure) => Err(failure),
+            None => batch.delete_instance(namespace, path).map(|()| None),
+        },
+        Operation::PutClass { class, options } => batch.put_class(namespace, class, options).map(Put::Class).map(Some),
+        Operation::DeleteClass(name) => batch.delete_class(namespace, name).map(|()| None),
+        _ => Err(WbemStatus::NOT_SUPPORTED.into()),
+    }
+}
