@@ -37,6 +37,7 @@ mod session;
 mod target;
 mod typed;
 mod way;
+mod write;
 
 pub use account::{Account, Authority};
 pub use builder::{ClientBuilder, Credentials, Impersonation, Mechanism, Timeouts};
@@ -48,7 +49,8 @@ pub use namespace::{Depth, Namespace};
 pub use query::Query;
 pub use rows::Rows;
 pub use rwmi_auth::{AuthError, AuthLevel, NtHash, Secret};
-pub use rwmi_cim::{Class, Entity, Object, ObjectError, Value, WbemStatus};
+pub use rwmi_cim::mof::PutMode;
+pub use rwmi_cim::{Class, Entity, Instance, Object, ObjectError, Operation, PutOptions, Value, WbemStatus};
 pub use rwmi_ndr::{FaultStatus, HResult};
 pub use target::{Host, split_namespace};
 pub use typed::{TypedError, field_names, from_object, struct_name};

@@ -150,7 +150,7 @@ impl Namespace {
     }
 
     /// Holds an operation to the time for the whole.
-    async fn within<T>(&self, step: Step, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    pub(crate) async fn within<T>(&self, step: Step, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         self.within_time(self.session.core.way.timeouts.whole, step, operation).await
     }
 
