@@ -50,20 +50,22 @@ async fn steps(way: &Arc<Way>, progress: &Progress) -> Result<Arc<Session>, Erro
     let resolver = opened.map_err(|kind| open_error(way, Step::Connect, port, kind))?.with_timeout(way.timeouts.handshake);
 
     progress.at(Step::ServerAlive, port);
-    let version = alive(&resolver).await.map_err(|e| way.call_error(Step::ServerAlive, port, e))?.version;
-    let orpc = Orpc::new(version).map_err(|e| way.call_error(Step::ServerAlive, port, e.into()))?;
     let peer = resolver.peer();
-
-    progress.at(Step::Activate, port);
-    let activator = match way.security("rpcss", way.activation_level()) {
-        None => resolver.with_timeout(way.timeouts.call),
-        // A connection of its own, as Windows does it: whoever serves this one knows its caller from the first octet.
-        security => {
-            drop(resolver);
-            let opened = way.open(&reached(way, peer), port, security).await;
-            opened.map_err(|kind| open_error(way, Step::Connect, port, kind))?
+    // The activation gets a connection of its own, as on Windows: whoever serves that one knows its caller from the first octet.
+    // It is opened meanwhile; nothing is said on it before the answer is there.
+    let activator = async {
+        match way.security("rpcss", way.activation_level()) {
+            None => Ok(resolver.with_timeout(way.timeouts.call)),
+            security => way.open(&reached(way, peer), port, security).await,
         }
     };
+    let (alive, activator) = tokio::join!(alive(&resolver), activator);
+    let version = alive.map_err(|e| way.call_error(Step::ServerAlive, port, e))?.version;
+    let orpc = Orpc::new(version).map_err(|e| way.call_error(Step::ServerAlive, port, e.into()))?;
+    let activator = activator.map_err(|kind| open_error(way, Step::Connect, port, kind))?;
+    drop(resolver);
+
+    progress.at(Step::Activate, port);
     let iids = vec![IWbemLevel1Login::IID, IWbemLoginClientIDEx::IID, IWbemLoginClientID::IID];
     let request = ActivationRequest { server: Some(way.server.clone()), version, ..ActivationRequest::new(CLSID_WBEM_LEVEL1_LOGIN, iids) };
     let activated = activate(&activator, orpc, &request, Fallback::RemoteActivation).await;
@@ -134,7 +136,7 @@ pub(crate) async fn object_line(way: &Arc<Way>, peer: Option<SocketAddr>, bindin
     }
     let mut first = None;
     for (host, port) in candidates.into_iter().filter(|(_, port)| *port != 0 || local) {
-        match way.open(&host, port, way.security("host", way.level)).await {
+        match way.open_object(&host, port).await {
             Ok(channel) => return Ok(Line::new(way.clone(), host, port, channel)),
             Err(kind) => {
                 tracing::debug!(host, port, %kind, "object port not reached");

@@ -6,10 +6,11 @@ use crate::{Error, ErrorKind, Misuse, Step, failure};
 use bytes::Bytes;
 use rwmi_auth::ntlm::{Initiator, InitiatorOptions};
 use rwmi_auth::{AuthError, AuthLevel, NtHash, spnego};
-use rwmi_dcom as dcom;
+use rwmi_dcom::{self as dcom, IRemUnknown2};
 use rwmi_ndr::{FaultStatus, Guid};
 use rwmi_net::{ChannelConfig, RpcChannel, Security};
-use rwmi_rpc::{Channel, ChannelError, ConnectFailure, SecurityOptions, SyntaxId};
+use rwmi_rpc::{Channel, ChannelError, ConnectFailure, Interface, SecurityOptions, SyntaxId};
+use rwmi_wbem::interfaces::*;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
@@ -46,6 +47,17 @@ pub(crate) struct Logon {
     /// Whether the password is the empty one.
     pub(crate) is_blank: bool,
 }
+
+/// What a session calls at an exporter: bound at once.
+const OBJECT_INTERFACES: [SyntaxId; 7] = [
+    IWbemLevel1Login::SYNTAX,
+    IWbemLoginClientIDEx::SYNTAX,
+    IWbemServices::SYNTAX,
+    IEnumWbemClassObject::SYNTAX,
+    IRemUnknown2::SYNTAX,
+    IWbemFetchSmartEnum::SYNTAX,
+    IWbemWCOSmartEnum::SYNTAX,
+];
 
 /// Advice where an empty password was refused.
 const BLANK: &str = "the password that was given is blank: the policy of the target mostly forbids logging on over the network with a blank \
@@ -97,11 +109,21 @@ impl Way {
         Error::misuse(&self.host, misuse)
     }
 
-    /// Opens a connection.
+    /// Opens a connection to the resolver and activator of the computer.
     pub(crate) async fn open(&self, host: &str, port: u16, security: Option<Security>) -> Result<RpcChannel, ErrorKind> {
+        self.open_for(host, port, security, &[]).await
+    }
+
+    /// Opens a connection to an exporter.
+    pub(crate) async fn open_object(&self, host: &str, port: u16) -> Result<RpcChannel, ErrorKind> {
+        self.open_for(host, port, self.security("host", self.level), &OBJECT_INTERFACES).await
+    }
+
+    async fn open_for(&self, host: &str, port: u16, security: Option<Security>, interfaces: &[SyntaxId]) -> Result<RpcChannel, ErrorKind> {
         let within = self.timeouts.connect;
         let dialed = timeout(within, self.dialer.dial(host, port)).await.unwrap_or(Err(ErrorKind::TimedOut { after: within }))?;
-        let config = ChannelConfig { call_timeout: self.timeouts.call, security, ..ChannelConfig::default() };
+        let mut config = ChannelConfig { call_timeout: self.timeouts.call, security, ..ChannelConfig::default() };
+        config.options.interfaces = interfaces.to_vec();
         Ok(match dialed.0 {
             Socket::Tcp(stream) => RpcChannel::tcp(stream, &self.host, &config),
             Socket::Other(stream) => RpcChannel::over(stream, &self.host, &config),
@@ -186,7 +208,7 @@ impl Line {
         }
         let Shared { way, host, port, .. } = &*self.shared;
         tracing::debug!(host, port, "opening the object connection again");
-        let channel = way.open(host, *port, way.security("host", way.level)).await.map_err(|kind| {
+        let channel = way.open_object(host, *port).await.map_err(|kind| {
             let why = match kind {
                 ErrorKind::Refused => ConnectFailure::Refused,
                 ErrorKind::TimedOut { after } => ConnectFailure::TimedOut(after),

@@ -11,6 +11,9 @@ use crate::pdu::{
 use bytes::Bytes;
 use rwmi_auth::{AuthError, Step};
 
+/// Interfaces that are bound beforehand at most: a bind is one fragment, with a token to come behind them.
+const INTERFACES_MAX: usize = 32;
+
 impl ClientConnection {
     /// Proposes what a call still lacks: its presentation context, its security context, or both at once.
     pub(super) fn propose(&mut self, interface: SyntaxId, security: Option<SecurityId>) -> Result<(), CallFailure> {
@@ -28,6 +31,11 @@ impl ClientConnection {
         let mut proposed = vec![(id, Some(interface))];
         let mut contexts = vec![ContextElement::new(id, interface, NDR)];
         if first {
+            for further in self.options.interfaces.clone().into_iter().filter(|i| *i != interface).take(INTERFACES_MAX) {
+                let id = self.take_context_id()?;
+                proposed.push((id, Some(further)));
+                contexts.push(ContextElement::new(id, further, NDR));
+            }
             let features = Features(FEATURE_MULTIPLEX_SECURITY | FEATURE_KEEP_ON_ORPHAN);
             let id = self.take_context_id()?;
             proposed.push((id, None));
@@ -103,9 +111,11 @@ impl ClientConnection {
                 Some(_) if result.is_accepted() => {
                     return self.close(ConnectionError::Protocol("a transfer syntax that was not proposed"));
                 }
-                Some(interface) => {
+                Some(interface) if *interface == handshake.interface => {
                     self.presentation.insert(*interface, Presentation::Rejected(*result));
                 }
+                // Nobody has called it yet, and by then the server may know it.
+                Some(_) => {}
             }
         }
         if let Some(security) = handshake.security {

@@ -30,11 +30,20 @@ pub struct ClientOptions {
     pub multiplex: bool,
     /// Whether a verification trailer goes with the first protected request of each presentation context. On.
     pub verification_trailer: bool,
+    /// Interfaces that calls will need: bound together with that of the first call, so that none takes a round trip of its own.
+    /// One that the server refuses is proposed again when a call needs it, for servers register some late. None.
+    pub interfaces: Vec<SyntaxId>,
 }
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        ClientOptions { fragment_len_max: FRAGMENT_LEN, response_len_max: 64 << 20, multiplex: true, verification_trailer: true }
+        ClientOptions {
+            fragment_len_max: FRAGMENT_LEN,
+            response_len_max: 64 << 20,
+            multiplex: true,
+            verification_trailer: true,
+            interfaces: Vec::new(),
+        }
     }
 }
 

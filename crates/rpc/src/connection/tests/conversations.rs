@@ -106,6 +106,32 @@ fn an_unknown_interface_is_refused_and_the_connection_lives() {
 }
 
 #[test]
+fn interfaces_that_are_named_beforehand_need_no_round_trip_of_their_own() {
+    let count = |pair: &Pair, ptype: u8| {
+        let (mut octets, mut n) = (&pair.seen[0][..], 0);
+        while let Some(header) = octets.first_chunk::<16>() {
+            n += usize::from(header[2] == ptype);
+            octets = &octets[usize::from(u16::from_le_bytes([header[8], header[9]]))..];
+        }
+        n
+    };
+    const ALTER_CONTEXT: u8 = 14;
+    for (interfaces, alters) in [(vec![], 1), (vec![OTHER, UNKNOWN, ECHO], 0)] {
+        let options = ClientOptions { interfaces, ..ClientOptions::default() };
+        let mut pair = Pair::with(AuthLevel::Connect, options, ServerOptions::default());
+        let security = pair.secure(THREE_LEGS, AuthLevel::Privacy);
+        pair.round_trip(ECHO, b"x", Some(security));
+        pair.round_trip(OTHER, b"y", Some(security));
+        assert_eq!(count(&pair, ALTER_CONTEXT), alters);
+        // One that was refused beforehand is asked for again when it is called.
+        let id = pair.call(UNKNOWN, b"", Some(security));
+        assert!(matches!(pair.done.pop(), Some((refused, Err(CallFailure::Rejected { .. }))) if refused == id));
+        assert_eq!(count(&pair, ALTER_CONTEXT), alters + 1);
+        pair.round_trip(OTHER, b"z", Some(security));
+    }
+}
+
+#[test]
 fn a_wrong_password_is_told_by_the_first_request_or_the_last_leg() {
     for (auth_type, failure) in
         [(THREE_LEGS, CallFailure::Fault(FaultStatus::ACCESS_DENIED)), (FOUR_LEGS, CallFailure::AuthRefused(FaultStatus::ACCESS_DENIED))]
