@@ -1,5 +1,7 @@
 //! Data queries and schema queries: bound to each class once, filtered here whatever the provider did, trimmed last.
 
+mod associations;
+
 use super::pump::Sieve;
 use super::{Failure, Running, Wanted};
 use rwmi_cim::wql::{self, ProjectOptions, Query, QueryError, Select};
@@ -22,9 +24,8 @@ impl Running<'_> {
             Query::Select(select) if self.options.prototype => self.prototype(&select).await,
             Query::Select(select) => self.select(&select).await,
             Query::Schema(schema) => self.schema(|class| schema.matches(class)).await,
-            Query::Associators(_) | Query::References(_) => {
-                Err(Failure::new(WbemStatus::NOT_SUPPORTED, "this server does not follow associations"))
-            }
+            Query::Associators(query) => self.associators(&query).await,
+            Query::References(query) => self.references(&query).await,
             Query::Event(_) => Err(Failure::new(WbemStatus::INVALID_QUERY, "an event query is no data query")),
             _ => Err(WbemStatus::NOT_SUPPORTED.into()),
         }
@@ -32,6 +33,10 @@ impl Running<'_> {
 
     async fn select(mut self, select: &Select) -> Result<(), Failure> {
         let base = self.class(&select.class.text)?;
+        if base.is_a("__Event") {
+            let why = format!("{} is a class of events: they are subscribed to, and nowhere kept", base.name);
+            return Err(Failure::new(WbemStatus::INVALID_QUERY, why));
+        }
         // A mistake is told even where no class below has instances.
         select.bind(base)?;
         let options = ProjectOptions { ensure_locatable: self.options.ensure_locatable };
@@ -77,3 +82,6 @@ impl Running<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
