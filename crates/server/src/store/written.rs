@@ -145,8 +145,8 @@ fn a_part_of_an_instance_is_changed() {
     };
     let x = ("Name", Value::from("x"));
     assert_eq!(change(&["N"], false, &[x.clone(), ("N", 1u32.into()), ("S", "no".into())]), Ok((1u32.into(), "old".into())));
-    assert_eq!(change(&["s"], false, &[x.clone()]), Ok((1u32.into(), "old".into())));
-    assert_eq!(change(&["s"], true, &[x.clone()]), Ok((1u32.into(), Value::Null)));
+    assert_eq!(change(&["s"], false, std::slice::from_ref(&x)), Ok((1u32.into(), "old".into())));
+    assert_eq!(change(&["s"], true, std::slice::from_ref(&x)), Ok((1u32.into(), Value::Null)));
     assert_eq!(change(&["Nothing"], false, &[x]), Err(WbemStatus::INVALID_PROPERTY));
     assert_eq!(change(&["N"], false, &[("Name", "y".into())]), Err(WbemStatus::NOT_FOUND));
 }
