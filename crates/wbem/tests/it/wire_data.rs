@@ -270,7 +270,7 @@ fn wire_data_changed_stubs_do_not_panic() {
     const CHANGES: usize = 300;
     let Some(tree) = Tree::locate() else { return };
     let (operations, manifests) = (operations(), manifests(&tree));
-    let mut tally = Tally::new("_req.bin, _resp.bin", "changed stubs do no harm");
+    let mut tally = Tally::new("_req+_resp.bin", "changed stubs do no harm");
     let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
         seed ^= seed << 13;
