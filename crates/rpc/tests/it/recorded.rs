@@ -374,7 +374,7 @@ fn call_of(row: &Row, manifest: &Path) -> Vec<Sent> {
 
 fn fault_of(row: &Row) -> Option<Sent> {
     let status = row.fault.as_deref()?;
-    let status = status.strip_prefix("0x").map_or_else(|| status.parse().ok(), |hex| u32::from_str_radix(hex, 16).ok())?;
+    let status = u32::from_str_radix(status.trim_start_matches("0x"), 16).ok()?;
     let fault = Fault {
         alloc_hint: 32,
         context_id: row.ctx.unwrap_or(0),
