@@ -128,3 +128,91 @@ fn a_capture_cut_or_bent_anywhere_does_no_harm() {
         }
     }
 }
+
+/// A file of frames of another link type, of the same connection as ever.
+fn as_pcap_of(link: u32, frames: &[Vec<u8>]) -> Vec<u8> {
+    let mut file = as_pcap(frames, u32::to_le_bytes);
+    file[20..24].copy_from_slice(&link.to_le_bytes());
+    file
+}
+
+#[test]
+fn the_same_segments_are_found_on_every_link() {
+    let packets = [tcp(CLIENT, SERVER, 1, SYN, b""), tcp(CLIENT, SERVER, 2, ACK, b"abc")];
+    let check = |link: u32, head: &[u8]| {
+        let frames: Vec<Vec<u8>> = packets.iter().map(|packet| [head, packet].concat()).collect();
+        let streams = streams_of(&as_pcap_of(link, &frames)).unwrap();
+        assert_eq!(streams.iter().map(|stream| stream.octets(true)).collect::<Vec<_>>(), [b"abc"], "link {link}, {head:02x?}");
+    };
+    let after = |len: usize, tail: &[u8]| [&vec![0; len][..], tail].concat();
+    check(101, &[]);
+    check(0, &[2, 0, 0, 0]);
+    check(1, &after(12, &[8, 0]));
+    check(1, &after(12, &[0x81, 0, 0, 7, 8, 0]));
+    check(1, &after(12, &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 7, 8, 0]));
+    check(1, &after(12, &[0x88, 0x64, 0x11, 0, 0, 1, 0, 45, 0, 0x21]));
+    check(113, &after(14, &[8, 0]));
+    check(276, &[&[8, 0][..], &[0; 18]].concat());
+    let wireless = streams_of(&as_pcap_of(105, &packets)).unwrap_err();
+    assert!(wireless.contains("105"), "{wireless}");
+}
+
+#[test]
+fn a_packet_of_version_6_may_have_options_in_front_of_tcp() {
+    let of_4 = tcp(CLIENT, SERVER, 1, ACK, b"abc");
+    for options in [&[][..], &[6, 0, 0, 0, 0, 0, 0, 0]] {
+        let payload = [options, &of_4[20..]].concat();
+        let mut packet = vec![0x60, 0, 0, 0];
+        packet.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+        packet.extend([if options.is_empty() { 6 } else { 0 }, 64]);
+        packet.extend([[0xfe; 16], [0xfd; 16]].concat());
+        packet.extend(payload);
+        let streams = streams_of(&as_pcap_of(101, &[packet])).unwrap();
+        assert_eq!((streams[0].octets(true), streams[0].client.port()), (b"abc".to_vec(), CLIENT));
+    }
+}
+
+fn pdu(kind: u8, len: u8) -> Vec<u8> {
+    let mut pdu = vec![5, 0, kind, 3, 0x10, 0, 0, 0, len, 0, 0, 0, 1, 0, 0, 0];
+    pdu.resize(usize::from(len), kind);
+    pdu
+}
+
+#[test]
+fn octets_that_nobody_recorded_leave_a_gap_and_the_next_pdu_is_found_behind_it() {
+    let (a, b, c) = (pdu(0, 40), pdu(0, 50), pdu(0, 60));
+    let all = [a.clone(), b, c.clone()].concat();
+    // The second segment, with the end of the first PDU but one, is missing.
+    let streams =
+        talk(&[tcp(CLIENT, SERVER, 0, SYN, b""), tcp(CLIENT, SERVER, 1, ACK, &all[..45]), tcp(CLIENT, SERVER, 71, ACK, &all[70..])]);
+    let pdus = streams[0].pdus().unwrap();
+    assert_eq!(pdus.iter().map(|pdu| (pdu.after_gap, &pdu.octets)).collect::<Vec<_>>(), [(false, &a), (true, &c)]);
+}
+
+#[test]
+fn a_late_segment_is_waited_for_and_leaves_no_gap() {
+    let all = [pdu(0, 40), pdu(0, 50)].concat();
+    let streams = talk(&[
+        tcp(CLIENT, SERVER, 0, SYN, b""),
+        tcp(CLIENT, SERVER, 31, ACK, &all[30..]),
+        tcp(SERVER, CLIENT, 1, ACK, b"x"),
+        tcp(CLIENT, SERVER, 1, ACK, &all[..30]),
+    ]);
+    assert!(streams[0].runs.iter().filter(|run| run.from_client).all(|run| !run.after_gap));
+    assert_eq!(streams[0].octets(true), all);
+}
+
+#[test]
+fn who_answers_is_the_server_where_the_opening_was_not_recorded() {
+    let streams = talk(&[tcp(SERVER, CLIENT, 1, ACK, &pdu(2, 30)), tcp(CLIENT, SERVER, 1, ACK, &pdu(0, 30))]);
+    assert_eq!((streams[0].client.port(), streams[0].server.port()), (CLIENT, SERVER));
+    assert_eq!(streams[0].pdus().unwrap().iter().map(|pdu| pdu.from_client).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
+fn what_follows_a_pdu_and_is_none_is_told() {
+    let broken = [pdu(0, 30), b"this is no PDU any more".to_vec()].concat();
+    let streams = talk(&[tcp(CLIENT, SERVER, 0, SYN, b""), tcp(CLIENT, SERVER, 1, ACK, &broken)]);
+    let cut = streams[0].cut();
+    assert_eq!((cut.pdus.len(), cut.broken.is_some()), (1, true));
+}
