@@ -260,6 +260,14 @@ impl Conversation {
         }
     }
 
+    /// Whether an answer to the call that begins at a place was recorded.
+    pub(crate) fn is_answered(&self, at: usize) -> bool {
+        let call_id = self.pdus[at].pdu.call_id;
+        let mut behind = self.pdus[at + 1..].iter().filter(|s| s.pdu.call_id == call_id);
+        let next = behind.find(|s| !s.from_client || s.pdu.flags.has(Flags::FIRST) && matches!(s.pdu.body, Body::Request(_)));
+        next.is_some_and(|s| matches!(s.pdu.body, Body::Response(_) | Body::Fault(_)))
+    }
+
     /// The interfaces that the answer to the bind at a place accepts in NDR.
     pub(crate) fn accepted_at(&self, at: usize) -> Vec<SyntaxId> {
         let accepted = self.presented.iter().filter(|p| p.at == at && p.result.is_accepted() && p.result.transfer == NDR);

@@ -184,7 +184,10 @@ fn call(conversation: &Conversation) {
     for (at, sent) in conversation.pdus.iter().enumerate() {
         let call_id = sent.pdu.call_id;
         match &sent.pdu.body {
-            Body::Request(request) if sent.pdu.flags.has(Flags::FIRST) && !conversation.speaks_ndr64(at) => {
+            // What nobody answered would keep our client from its next call.
+            Body::Request(request)
+                if sent.pdu.flags.has(Flags::FIRST) && !conversation.speaks_ndr64(at) && conversation.is_answered(at) =>
+            {
                 // A request without a trailer at connect is that of the only context there is.
                 let at_connect = conversation.contexts.iter().position(|c| c.level == 2).filter(|_| sent.pdu.auth.is_none());
                 let (interface, _) = conversation.presented(at, request.context_id).expect("a presentation context that was accepted");
