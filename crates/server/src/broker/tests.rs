@@ -230,7 +230,7 @@ async fn what_is_wrong_is_told_with_its_code() {
     check("SELECT * FORM Good", WbemStatus::INVALID_QUERY).await;
     check("SELECT Nothing FROM Base", WbemStatus::INVALID_QUERY).await;
     check("SELECT * FROM Base WHERE Nothing = 1", WbemStatus::INVALID_QUERY).await;
-    check("ASSOCIATORS OF {Good='x'}", WbemStatus::NOT_SUPPORTED).await;
+    check("ASSOCIATORS OF {Good='x'}", WbemStatus::NOT_FOUND).await;
     check("SELECT * FROM __InstanceCreationEvent WITHIN 1", WbemStatus::INVALID_QUERY).await;
     let put = Operation::Delete(rwmi_cim::ObjectPath::class("Good"));
     assert_eq!(run_with(Options::default(), put).await.1, Err(WbemStatus::INVALID_OBJECT_PATH));

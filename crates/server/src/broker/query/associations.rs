@@ -136,6 +136,12 @@ impl Running<'_> {
         namespace.descendants("", self.options.amended).into_iter().flatten().filter(|c| fits(c)).collect()
     }
 
+    /// The name of this computer in the paths of an association. A provider speaks of the computer that it is on, whatever
+    /// name the configuration gives that: `None` is any name.
+    fn here(&self, association: &Class) -> Option<String> {
+        if association.provider().is_some() { None } else { Some(self.broker.server_name().to_owned()) }
+    }
+
     /// Whether a class of this name derives from the class.
     fn derives(&self, name: &str, class: &Class) -> bool {
         self.namespace.class(name, false).is_some_and(|c| c.is_a(&class.name))
@@ -151,7 +157,7 @@ impl Running<'_> {
         first_failure: &mut Option<Failure>,
         take: &mut (dyn FnMut(Object) + Send),
     ) -> Result<(), Failure> {
-        let (namespace, server) = (self.namespace, self.broker.server_name().to_owned());
+        let (namespace, server) = (self.namespace, self.here(association));
         let decoration = self.outlet.decoration.clone();
         let keys = if source.class.is_singleton() { PathKeys::Singleton } else { PathKeys::Named(path_keys(&source.keys)) };
         let canonical = ObjectPath {
@@ -166,7 +172,7 @@ impl Running<'_> {
         let sieve: Sieve<'_> = Box::new(|object: Object| {
             let Ok(Value::Reference(text)) = object.get::<Value>(&role.name) else { return Ok(None) };
             let Ok(path) = text.parse::<ObjectPath>() else { return Ok(None) };
-            if !is_here(&path, &server, namespace) {
+            if !is_here(&path, server.as_deref(), namespace) {
                 return Ok(None);
             }
             // The association may name the object by an ancestor of its class.
@@ -201,7 +207,7 @@ impl Running<'_> {
         if others.is_empty() {
             return Ok(Vec::new());
         }
-        let (namespace, server) = (self.namespace, self.broker.server_name().to_owned());
+        let (namespace, server) = (self.namespace, self.here(association));
         let amended = self.options.amended;
         let properties = association.properties.iter().filter(|p| p.is_key() || p.ty.cim == CimType::Reference).map(|p| p.name.clone());
         let (mut ends, mut seen) = (Vec::new(), HashSet::new());
@@ -210,7 +216,7 @@ impl Running<'_> {
                 let Ok(Value::Reference(text)) = object.get::<Value>(&other.name) else { continue };
                 let Ok(path) = text.parse::<ObjectPath>() else { continue };
                 // What lives elsewhere is not this namespace's to show.
-                if !is_here(&path, &server, namespace) {
+                if !is_here(&path, server.as_deref(), namespace) {
                     continue;
                 }
                 let Some(class) = namespace.class(&path.class, amended) else { continue };
@@ -369,8 +375,8 @@ fn carries(class: &Class, qualifier: Option<&Name>) -> bool {
 }
 
 /// Whether a path leads to an object of this computer and namespace.
-fn is_here(path: &ObjectPath, server: &str, namespace: &crate::store::Namespace) -> bool {
-    let local = |s: &str| s == "." || names_equal(s, server) || s.eq_ignore_ascii_case("localhost");
+fn is_here(path: &ObjectPath, server: Option<&str>, namespace: &crate::store::Namespace) -> bool {
+    let local = |s: &str| s == "." || s.eq_ignore_ascii_case("localhost") || server.is_none_or(|server| names_equal(s, server));
     path.server.as_deref().is_none_or(local) && path.namespace.as_deref().is_none_or(|n| namespace.is(n))
 }
 
