@@ -33,6 +33,11 @@ pub(crate) enum Command {
     Query(Query),
     /// Print a class as MOF
     GetClass(GetClass),
+    /// Put classes and instances from MOF files, and print classes as MOF
+    Mof {
+        #[command(subcommand)]
+        action: MofAction,
+    },
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
     /// Serve WMI on this computer
@@ -196,6 +201,40 @@ pub(crate) struct GetClass {
 
     /// The class
     pub(crate) class: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MofAction {
+    /// Compile a MOF file into a server: whole or not at all, where the server can
+    Compile(MofCompile),
+    /// Print classes of a server as MOF that compiles again
+    Export(MofExport),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MofCompile {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// Compile against the server's classes and change nothing
+    #[arg(long)]
+    pub(crate) check: bool,
+
+    /// The file, `-` for standard input; what it says without #pragma namespace goes to --namespace
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MofExport {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// With the classes of the system, whose names start with two underscores
+    #[arg(long)]
+    pub(crate) system: bool,
+
+    /// The classes; all of the namespace where none is named
+    pub(crate) classes: Vec<String>,
 }
 
 /// How a class is printed.

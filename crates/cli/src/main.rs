@@ -8,6 +8,7 @@ mod format;
 mod get_class;
 mod local;
 mod log;
+mod mof;
 mod password;
 mod query;
 mod report;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Account(args) => account::run(args.action),
         Command::Query(args) => query::run(args),
         Command::GetClass(args) => get_class::run(args),
+        Command::Mof { action } => mof::run(action),
         Command::Dump(args) => dump::run(args),
     };
     match done {

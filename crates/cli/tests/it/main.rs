@@ -3,7 +3,9 @@
 mod accounts;
 mod dump;
 mod failures;
+mod kill;
 mod local;
+mod mof;
 mod remote;
 mod serve;
 mod support;

@@ -53,7 +53,16 @@ impl Broker {
     pub(crate) async fn write_together(&self, ops: Vec<(RequestContext, Operation)>) -> Result<(), Failure> {
         let repository = self.repository.clone();
         let writing = tokio::task::spawn_blocking(move || {
-            repository.write(|batch| ops.iter().try_for_each(|(cx, op)| one(batch, &cx.namespace, op).map(|_| ())))
+            repository.write(|batch| {
+                ops.iter().try_for_each(|(cx, op)| match one(batch, &cx.namespace, op) {
+                    Ok(_) => Ok(()),
+                    // Which of them it was, the caller cannot know.
+                    Err(f) => {
+                        let (what, words) = (subject(op), f.description.clone().unwrap_or_default());
+                        Err(Failure { description: Some(format!("{what} in {}: {words}", cx.namespace)), ..f })
+                    }
+                })
+            })
         });
         writing.await.map_err(|_| ended())?
     }
@@ -66,6 +75,20 @@ impl Broker {
 
 fn ended() -> Failure {
     Failure::new(WbemStatus::FAILED, "the change ended without a word")
+}
+
+/// What an operation that writes is about.
+fn subject(op: &Operation) -> String {
+    match op {
+        Operation::PutClass { class, .. } => format!("class {}", class.name),
+        Operation::DeleteClass(name) => format!("class {name}"),
+        Operation::Put { instance, .. } => match rwmi_cim::Object::from(instance.clone()).relative_path() {
+            Some(path) => path.to_string(),
+            None => format!("an instance of {}", instance.class.name),
+        },
+        Operation::Delete(path) => path.to_string(),
+        _ => String::new(),
+    }
 }
 
 enum Put {
