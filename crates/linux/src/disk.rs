@@ -200,12 +200,10 @@ fn unescape(text: &str) -> String {
 }
 
 /// Sectors of `/sys/block/*/size` are always of 512 octets.
-const SYSFS_SECTOR: u64 = 512;
+pub(crate) const SYSFS_SECTOR: u64 = 512;
 
 pub(crate) async fn disk_drives(machine: &Machine, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
-    let mut names: Vec<String> = machine.list("/sys/block").into_iter().filter(|n| is_disk(machine, n)).collect();
-    // sda to sdz come before sdaa.
-    names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+    let names = disks(machine);
     let asked = asked_text(req, "DeviceID");
     for (index, name) in names.iter().enumerate() {
         if asked.is_none_or(|a| names_equal(a, &format!("/dev/{name}"))) {
@@ -213,6 +211,20 @@ pub(crate) async fn disk_drives(machine: &Machine, req: &Enumerate<'_>, sink: &S
         }
     }
     Ok(())
+}
+
+/// The drives, by their names in the kernel: the place of one is its number.
+pub(crate) fn disks(machine: &Machine) -> Vec<String> {
+    let mut names: Vec<String> = machine.list("/sys/block").into_iter().filter(|n| is_disk(machine, n)).collect();
+    // sda to sdz come before sdaa.
+    names.sort_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+    names
+}
+
+/// The mounted file systems that are on block devices: mount point, and `major:minor`.
+pub(crate) fn mounted(machine: &Machine) -> Option<Vec<(String, String)>> {
+    let text = machine.text("/proc/self/mountinfo")?;
+    Some(volumes(machine, mounts(&text)).into_iter().filter_map(|v| Some((v.mount.point, v.device?))).collect())
 }
 
 /// Whether a block device is a drive: it has a device under it (loop, ram, dm and md have none) and is no optical one.

@@ -13,11 +13,13 @@ mod identity;
 mod network;
 mod os;
 mod parse;
+mod partition;
 mod process;
 mod processor;
 mod row;
 mod rows;
 mod service;
+mod service_links;
 mod source;
 mod systemd;
 mod time_zone;
@@ -61,7 +63,7 @@ impl Provider for LinuxProvider {
         Self::NAME
     }
 
-    async fn enumerate(&self, _cx: &RequestContext, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
+    async fn enumerate(&self, cx: &RequestContext, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
         let machine = &self.machine;
         match req.class.name.to_ascii_lowercase().as_str() {
             "win32_operatingsystem" => sink.indicate(os::operating_system(machine, req)).await,
@@ -74,6 +76,11 @@ impl Provider for LinuxProvider {
             "win32_process" => process::processes(machine, req, sink).await,
             "win32_service" => service::services(machine, req, sink).await,
             "win32_logicaldisk" => disk::logical_disks(machine, req, sink).await,
+            "win32_diskpartition" => partition::disk_partitions(machine, req, sink).await,
+            "win32_logicaldisktopartition" => partition::volume_to_partition(machine, cx, req, sink).await,
+            "win32_diskdrivetodiskpartition" => partition::disk_to_partition(machine, cx, req, sink).await,
+            "win32_systemservices" => service_links::system_services(machine, cx, req, sink).await,
+            "win32_dependentservice" => service_links::dependent_services(machine, cx, req, sink).await,
             "win32_diskdrive" => disk::disk_drives(machine, req, sink).await,
             "win32_networkadapterconfiguration" => network::configurations(machine, req, sink).await,
             "win32_useraccount" => account::accounts(machine, req, sink).await,

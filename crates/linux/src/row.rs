@@ -1,6 +1,6 @@
 //! What a caller asks for, and a row under construction: Rust values become values of the type that the class declares.
 
-use rwmi_cim::{CimType, Class, DateTime, Enumerate, Instance, Value};
+use rwmi_cim::{CimType, Class, DateTime, Enumerate, Instance, ObjectPath, PathKeys, Value};
 use std::sync::Arc;
 
 /// The text that a property has to equal. `None` also where the caller gives something else than a text: then all rows are
@@ -12,6 +12,24 @@ pub(crate) fn asked_text<'a>(req: &Enumerate<'a>, property: &str) -> Option<&'a 
 /// The integer that a property has to equal; `None` as in [`asked_text`].
 pub(crate) fn asked_integer(req: &Enumerate<'_>, property: &str) -> Option<i128> {
     req.equal_to(property).and_then(Value::as_integer)
+}
+
+/// The value that the only key of a reference has to have; `None` as in [`asked_text`].
+pub(crate) fn asked_key(req: &Enumerate<'_>, role: &str) -> Option<String> {
+    let path: ObjectPath = asked_text(req, role)?.parse().ok()?;
+    let value = match path.keys {
+        PathKeys::Single(value) => value,
+        PathKeys::Named(mut keys) if keys.len() == 1 => keys.pop()?.1,
+        _ => return None,
+    };
+    value.as_str().map(str::to_owned)
+}
+
+/// The path of an object with one key, as Windows writes it into an association.
+pub(crate) fn reference(host: &str, namespace: &str, class: &str, key: &str, value: &str) -> String {
+    let keys = PathKeys::Named(vec![(key.to_owned(), Value::from(value))]);
+    let (server, namespace) = (Some(host.to_owned()), Some(namespace.replace('/', "\\")));
+    ObjectPath { server, namespace, class: class.to_owned(), keys }.to_string()
 }
 
 /// An instance of a class of which only the properties that the class has are set.
@@ -80,6 +98,7 @@ fn fit(cell: &Cell, cim: CimType, array: bool) -> Option<Value> {
         (Cell::Boolean(b), CimType::Boolean) => Some(Value::Boolean(*b)),
         // A CIM string holds no NUL ([MS-WMIO] 2.2.78): the rest after one would be lost on the wire.
         (Cell::Text(s), CimType::String) => (!s.contains('\0')).then(|| Value::String(s.clone())),
+        (Cell::Text(s), CimType::Reference) => (!s.contains('\0')).then(|| Value::Reference(s.clone())),
         (Cell::Time(t), CimType::DateTime) => Some(Value::DateTime(t.clone())),
         _ => None,
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use zbus::OwnedVariant;
 
 /// Units that are asked at the same time.
-const UNITS_AT_ONCE: usize = 16;
+pub(crate) const UNITS_AT_ONCE: usize = 16;
 
 /// ERROR_SERVICE_SPECIFIC_ERROR: the program ended with a status of its own, told beside it.
 const SERVICE_SPECIFIC_ERROR: u32 = 1066;
@@ -37,7 +37,7 @@ const SOURCES: [(&str, &str, &str); 9] = [
 
 impl Machine {
     /// Where systemd is to be asked; `None` where there is none.
-    fn systemd_address(&self) -> Option<String> {
+    pub(crate) fn systemd_address(&self) -> Option<String> {
         if let Some(address) = &self.source.dbus_address {
             return Some(address.clone());
         }
@@ -49,10 +49,10 @@ impl Machine {
 }
 
 /// The wait that is left for systemd, whatever the reader of the rows takes.
-struct Budget(Duration);
+pub(crate) struct Budget(pub(crate) Duration);
 
 impl Budget {
-    async fn spend<T, E: Display>(&mut self, what: &str, work: impl Future<Output = Result<T, E>>) -> ProviderResult<T> {
+    pub(crate) async fn spend<T, E: Display>(&mut self, what: &str, work: impl Future<Output = Result<T, E>>) -> ProviderResult<T> {
         let started = Instant::now();
         let outcome = tokio::time::timeout(self.0, work).await;
         self.0 = self.0.saturating_sub(started.elapsed());

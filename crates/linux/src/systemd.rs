@@ -118,6 +118,12 @@ pub(crate) fn first_command(exec_start: &OwnedVariant) -> Option<Vec<String>> {
     command_of(command)
 }
 
+/// The texts of an array of them.
+pub(crate) fn strings(value: &OwnedVariant) -> Vec<String> {
+    let Ok(array) = <&zbus::Array<'_>>::try_from(value) else { return Vec::new() };
+    array.inner().iter().filter_map(|v| if let Variant::Str(s) = v { Some(s.to_string()) } else { None }).collect()
+}
+
 fn command_of(command: &Structure<'_>) -> Option<Vec<String>> {
     let [Variant::Str(path), Variant::Array(arguments), ..] = command.fields() else { return None };
     let mut words = vec![path.to_string()];

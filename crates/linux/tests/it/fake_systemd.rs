@@ -32,6 +32,9 @@ struct UnitEntry {
     exec_main_status: i32,
     exec_main_start: u64,
     can_stop: bool,
+    requires: Vec<String>,
+    requisite: Vec<String>,
+    binds_to: Vec<String>,
 }
 
 struct Manager(Vec<UnitEntry>);
@@ -105,6 +108,21 @@ impl Unit {
     #[zbus(property)]
     fn can_stop(&self) -> bool {
         self.0.can_stop
+    }
+
+    #[zbus(property)]
+    fn requires(&self) -> Vec<String> {
+        self.0.requires.clone()
+    }
+
+    #[zbus(property)]
+    fn requisite(&self) -> Vec<String> {
+        self.0.requisite.clone()
+    }
+
+    #[zbus(property)]
+    fn binds_to(&self) -> Vec<String> {
+        self.0.binds_to.clone()
     }
 }
 

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, LazyLock};
 
 /// The classes that the provider serves.
-pub(crate) const CLASSES: [&str; 12] = [
+pub(crate) const CLASSES: [&str; 17] = [
     "Win32_OperatingSystem",
     "Win32_ComputerSystem",
     "Win32_Processor",
@@ -19,6 +19,11 @@ pub(crate) const CLASSES: [&str; 12] = [
     "Win32_Service",
     "Win32_LogicalDisk",
     "Win32_DiskDrive",
+    "Win32_DiskPartition",
+    "Win32_LogicalDiskToPartition",
+    "Win32_DiskDriveToDiskPartition",
+    "Win32_SystemServices",
+    "Win32_DependentService",
     "Win32_NetworkAdapterConfiguration",
     "Win32_UserAccount",
     "Win32_TimeZone",

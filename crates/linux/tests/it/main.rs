@@ -1,5 +1,6 @@
 //! The provider against a recorded machine, a private bus and the machine that runs the tests.
 
+mod associations;
 mod fake_systemd;
 mod live;
 mod machine;
