@@ -1,6 +1,7 @@
 //! The adapter as a client sees it: real octets over a stream within the process, no socket.
 
 mod put;
+mod queries;
 mod refused;
 
 use crate::{Config, Running, Server};
@@ -36,7 +37,11 @@ impl Client {
 
     async fn with(config: Config) -> Client {
         let rows: Arc<dyn DynProvider> = Arc::new(RowProvider::new(config.test.rows));
-        let server = Server::in_process(config, vec![rows]).await.unwrap();
+        Client::over(config, vec![rows]).await
+    }
+
+    async fn over(config: Config, providers: Vec<Arc<dyn DynProvider>>) -> Client {
+        let server = Server::in_process(config, providers).await.unwrap();
         let channel = RpcChannel::over(server.connect(), "in process", &ChannelConfig::default());
         assert_eq!(server_alive2(&channel).await.unwrap().version, ComVersion::V5_7);
         let orpc = Orpc::new(ComVersion::V5_7).unwrap();
