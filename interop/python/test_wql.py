@@ -5,7 +5,23 @@ import re
 import pytest
 from impacket.dcerpc.v5.dcom import wmi
 
+from conftest import Server
 from test_impacket import Connected, rows, same_rows
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, dbus):
+    """A server of this module: impacket keeps its namespaces open, and an account may have so many."""
+    running = Server(tmp_path_factory.mktemp("wql"), "127.0.90.15", rows=1, dbus=dbus)
+    yield running
+    assert running.stop() == 0, "the server did not stop cleanly"
+
+
+@pytest.fixture(scope="module")
+def services(server):
+    """One connection of impacket's for all queries."""
+    with Connected(server) as connected:
+        yield connected
 
 DISK = r'Win32_DiskDrive.DeviceID="/dev/sda"'
 VOLUME = r'Win32_LogicalDisk.DeviceID="/srv/data"'
@@ -41,9 +57,8 @@ def outcome(services, query):
 
 
 @pytest.mark.parametrize("query, count", TRAVERSALS)
-def test_a_walk_over_associations_is_the_same_for_both(server, query, count):
-    with Connected(server) as services:
-        theirs = rows(services.ExecQuery(query))
+def test_a_walk_over_associations_is_the_same_for_both(server, services, query, count):
+    theirs = rows(services.ExecQuery(query))
     assert len(theirs) == count
     same_rows(theirs, server.query(query))
 
@@ -74,9 +89,8 @@ SCHEMA = [
 
 
 @pytest.mark.parametrize("query, expect", SCHEMA)
-def test_classes_are_found_by_what_they_are(server, query, expect):
-    with Connected(server) as services:
-        assert classes(services, query) == expect
+def test_classes_are_found_by_what_they_are(server, services, query, expect):
+    assert classes(services, query) == expect
     ours = server.query(query)
     assert sorted(row["__CLASS"] for row in ours) == expect
 
@@ -99,8 +113,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("query, code", REFUSED, ids=[str(n) for n in range(len(REFUSED))])
-def test_a_query_that_is_refused_has_its_code(server, query, code):
-    with Connected(server) as services:
-        assert f"{outcome(services, query):08X}" == f"{code:08X}"
+def test_a_query_that_is_refused_has_its_code(server, services, query, code):
+    assert f"{outcome(services, query):08X}" == f"{code:08X}"
     done = server.query(query, check=False)
     assert done.returncode != 0 and re.search(f"{code:08X}", done.stderr, re.IGNORECASE), done.stderr

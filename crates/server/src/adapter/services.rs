@@ -2,6 +2,7 @@
 
 use super::call_result::{CallResult, Yield};
 use super::enumerator::{Enumerator, Shape, marshal};
+use super::part;
 use super::put::{self, Transaction};
 use super::rules::relative_namespace;
 use super::{Realm, SessionGuard, check_context, fail, status};
@@ -176,7 +177,7 @@ impl WbemServices for Services {
             return Err(status(WbemStatus::INVALID_PARAMETER));
         }
         check_flags(6, call.flags).map_err(status)?;
-        check_context(call.context.as_ref())?;
+        let wanted = part::wanted(call.context.as_ref()).map_err(fail)?;
         self.place.admit(cx, Rights::ENABLE)?;
         let (place, text, options) = (self.place.clone(), call.path.text_or_empty(), options(call.flags));
         let getting = async move {
@@ -187,7 +188,7 @@ impl WbemServices for Services {
             let is_class = path.keys == PathKeys::Class;
             let operation = if is_class { Operation::GetClass(path.class.clone()) } else { Operation::Get(path) };
             match Services::one(place, options, operation).await {
-                Ok(entity) => marshal(&entity).map(Yield::Object),
+                Ok(entity) => marshal(&part::part(entity, wanted.as_deref())?).map(Yield::Object),
                 // A class that is asked for by its path is an object that is not there.
                 Err(f) if is_class && f.status == WbemStatus::INVALID_CLASS => Err(Failure { status: WbemStatus::NOT_FOUND, ..f }),
                 Err(f) => Err(f),

@@ -223,6 +223,30 @@ fn a_class_goes_with_all_below_it_unless_it_is_the_systems() {
 }
 
 #[test]
+fn localised_texts_are_written_only_by_who_says_so_and_kept_by_who_does_not() {
+    let r = repository();
+    let text = |words: &str| format!(r#"[Description("{words}") : Amended ToSubclass] class A {{ [key] string Name; uint32 N = 1; }};"#);
+    let put = |amended, text: &str| {
+        let class = compiled(&Memory::new(), text).pop().unwrap();
+        let mut options = flags(0);
+        options.amended = amended;
+        r.write(|b| b.put_class("root", &class, &options)).map(|_| ()).map_err(|f| f.status)
+    };
+    let words = |amended| {
+        let tree = r.tree();
+        let class = tree.namespace("root").unwrap().class("A", amended).unwrap().clone();
+        (class.qualifiers.text("Description").map(str::to_owned), class.properties[1].default.clone())
+    };
+    assert_eq!(put(false, &text("one")), Err(WbemStatus::AMENDED_OBJECT));
+    assert_eq!(put(true, &text("one")), Ok(()));
+    assert_eq!((words(true).0.as_deref(), words(false).0), (Some("one"), None));
+    assert_eq!(put(false, "class A { [key] string Name; uint32 N = 2; };"), Ok(()));
+    assert_eq!(words(true), (Some("one".into()), 2u32.into()));
+    assert_eq!(put(true, &text("two")), Ok(()));
+    assert_eq!(words(true).0.as_deref(), Some("two"));
+}
+
+#[test]
 fn a_namespace_comes_with_the_system_classes_and_goes_with_its_content() {
     let r = repository();
     let name = |n: &str| [("Name", Value::from(n))];

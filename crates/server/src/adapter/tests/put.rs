@@ -103,3 +103,43 @@ async fn a_transaction_happens_with_its_last_operation_or_not_at_all() {
     assert_eq!(code(&s, put("2", "a", true)).await, HResult::S_OK);
     assert_eq!(rows().await, HResult::S_OK);
 }
+
+#[tokio::test]
+async fn a_part_of_an_instance_is_got() {
+    let client = Client::new(1).await;
+    let s = client.test().await;
+    let values = async |values: Vec<(&str, ContextValue)>| {
+        let values = values.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+        let context = Some(Context { id: Guid([1; 16]), values }.to_pointer());
+        let get = GetObject { path: "Rwmi_Row.Id=0".into(), flags: 0, context, object: Some(None), result: None };
+        let reply = ok(s.call(&get).await)?;
+        let row = entity(reply.object.unwrap().as_ref());
+        let row = row.as_instance().unwrap().clone();
+        Ok::<_, HResult>(row.iter().filter(|(_, v)| !v.as_ref().unwrap().is_null()).map(|(n, _)| n.to_owned()).collect::<Vec<_>>())
+    };
+    let on = || ("__GET_EXTENSIONS", ContextValue::Bool(true));
+    let names =
+        |names: &[&str]| ("__GET_EXT_PROPERTIES", ContextValue::Array(8, names.iter().map(|n| ContextValue::Text((*n).into())).collect()));
+    let all = values(vec![]).await.unwrap();
+    let other = all.iter().find(|n| *n != "Id").unwrap().clone();
+    assert!(2 < all.len());
+    // Nothing is left out unless the first value says so.
+    assert_eq!(values(vec![names(&[&other])]).await.unwrap(), all);
+    assert_eq!(values(vec![on(), names(&[&other.to_uppercase()])]).await.unwrap(), ["Id", &other]);
+    assert_eq!(values(vec![on(), names(&[&other]), ("__GET_EXT_KEYS_ONLY", ContextValue::Bool(true))]).await.unwrap(), ["Id"]);
+    assert_eq!(values(vec![on(), ("__GET_EXT_PROPERTIES", ContextValue::I4(1))]).await, Err(hresult(WbemStatus::INVALID_CONTEXT)));
+}
+
+#[tokio::test]
+async fn a_class_of_too_many_properties_is_refused() {
+    let client = Client::new(1).await;
+    let s = client.test().await;
+    let put = |n: usize| {
+        let properties = (0..n).map(|i| Property::new(&format!("P{i}"), CimType::Uint32)).collect();
+        let class = Class { name: "Many".into(), properties, ..Class::default() };
+        PutClass { object: pointer(Entity::Class(Arc::new(class))), flags: 0, context: None, result: None }
+    };
+    assert_eq!(code(&s, put(1024)).await, HResult::S_OK);
+    assert_eq!(code(&s, put(1025)).await, hresult(WbemStatus::TOO_MANY_PROPERTIES));
+    assert_eq!(code(&s, put(4000)).await, hresult(WbemStatus::TOO_MANY_PROPERTIES));
+}
