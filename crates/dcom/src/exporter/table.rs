@@ -9,7 +9,7 @@ use rwmi_rpc::CallContext;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// References that one request can ask for.
 pub(super) const REFS_MAX: u32 = 32;
@@ -92,6 +92,17 @@ pub(super) struct Object {
     pub(super) last_ping: Option<Instant>,
     /// Since when it has no connection.
     pub(super) orphaned: Option<Instant>,
+    /// Whether its owner called it since it was made.
+    pub(super) called: bool,
+}
+
+impl Object {
+    /// Whether nobody is likely to want it again: its connections are gone, it was never pinged, and either it was in use or a client
+    /// has had the time to connect to where it lives.
+    pub(super) fn is_left_behind(&self, now: Instant) -> bool {
+        let settled = |at: Instant| self.called || CONNECT_TIME <= now.saturating_duration_since(at);
+        self.calls == 0 && self.last_ping.is_none() && self.orphaned.is_some_and(settled)
+    }
 }
 
 struct Interface {
@@ -106,6 +117,9 @@ pub(super) struct PingSet {
     pub(super) oids: HashSet<Oid>,
     pub(super) last_ping: Instant,
 }
+
+/// How long a client may take from an activation, on a connection that it closes, to its first call on the next.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 /// Objects taken out of the table, to be dropped outside its lock.
 #[derive(Default)]
@@ -159,6 +173,7 @@ impl Table {
                 last_call: now,
                 last_ping: None,
                 orphaned: None,
+                called: false,
             },
         );
         self.schedule(now);
@@ -166,14 +181,16 @@ impl Table {
         Ok((std, dropped))
     }
 
-    /// Lets an identity have one more object; the one that it has not called for longest has to go if there are too many.
+    /// Lets an identity have one more object. If there are too many, one has to go: first what was left behind, then what has not
+    /// been called for longest.
     fn make_room(&mut self, caller: Option<&Identity>, now: Instant, options: &ExporterOptions) -> Result<Dropped, ExportError> {
         let own = || self.objects.iter().filter(|(_, o)| same_identity(o.owner.as_deref(), caller));
         if own().count() < options.objects_per_identity {
             return Ok(Dropped::default());
         }
-        let idle = own().filter(|(_, o)| o.calls == 0 && options.orphan_grace <= now.saturating_duration_since(o.last_call));
-        let oldest = idle.min_by_key(|(_, o)| o.last_call).map(|(oid, _)| *oid).ok_or(ExportError::Quota)?;
+        let idle = own()
+            .filter(|(_, o)| o.is_left_behind(now) || o.calls == 0 && options.orphan_grace <= now.saturating_duration_since(o.last_call));
+        let oldest = idle.min_by_key(|(_, o)| (!o.is_left_behind(now), o.last_call)).map(|(oid, _)| *oid).ok_or(ExportError::Quota)?;
         Ok(self.remove([oldest]))
     }
 
@@ -212,6 +229,7 @@ impl Table {
             object.last_call = now;
             object.connections.insert(cx.connection);
             object.orphaned = None;
+            object.called = true;
         }
         Some(Target { dispatch, is_owner, denied: object.denied, session: object.session.clone() })
     }

@@ -497,6 +497,24 @@ fn one_account_cannot_hold_too_much_and_loses_what_it_left_lying() {
 }
 
 #[test]
+fn what_a_closed_connection_left_behind_makes_room_at_once() {
+    let world = World::new(|o| o.objects_per_identity = 2);
+    let user = world.user("a");
+    let (used, _) = activate(&user);
+    run(used.call(&Add { number: 1 })).unwrap();
+    let (fresh, _) = activate(&user);
+    world.exporter.connection_closed(1);
+    // The one that was in use goes; the one that was just made may be called over the next connection.
+    let (third, _) = activate(&user);
+    assert_eq!(fault(run(used.call(&Add { number: 1 }))), FaultStatus::RPC_E_DISCONNECTED);
+    assert!(run(fresh.call(&Add { number: 1 })).is_ok());
+    world.exporter.connection_closed(1);
+    world.exporter.reclaim(user.context(None).caller.as_deref());
+    assert_eq!(fault(run(fresh.call(&Add { number: 1 }))), FaultStatus::RPC_E_DISCONNECTED);
+    assert!(run(third.call(&Add { number: 1 })).is_ok());
+}
+
+#[test]
 fn an_exporter_is_resolved_by_its_oxid() {
     let world = World::new(|o| o.minimum_level = AuthLevel::Privacy);
     let user = world.user("a");

@@ -37,7 +37,7 @@ impl Login {
         if !self.realm.core.broker.has_namespace(&namespace) {
             return Err(fail(Failure::new(WbemStatus::INVALID_NAMESPACE, format!("there is no namespace {namespace:?}"))));
         }
-        let session = self.realm.open_session(&principal)?;
+        let session = self.realm.open_session(cx, &principal)?;
         Ok(Services::new(self.realm.clone(), &principal, namespace, locale, session))
     }
 

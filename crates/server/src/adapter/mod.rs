@@ -89,8 +89,13 @@ impl Realm {
     }
 
     /// Counts one more open namespace of a caller, for as long as the guard lives.
-    fn open_session(&self, principal: &Principal) -> Result<SessionGuard, dcom::Failure> {
-        let mut sessions = self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+    fn open_session(&self, cx: &dcom::ObjectContext, principal: &Principal) -> Result<SessionGuard, dcom::Failure> {
+        let sessions = || self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions().get(principal).is_some_and(|open| self.core.limits.sessions_per_account <= *open) {
+            // What closed connections left open does not count: impacket and aiowmi never release a namespace.
+            cx.exporter.reclaim(cx.call.caller.as_deref());
+        }
+        let mut sessions = sessions();
         let open = sessions.entry(principal.clone()).or_default();
         if *open >= self.core.limits.sessions_per_account {
             tracing::warn!(target: "rwmi::audit", event = "quota", user = %principal, sessions = *open);

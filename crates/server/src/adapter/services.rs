@@ -147,7 +147,7 @@ impl WbemServices for Services {
         let realm = &self.place.realm;
         let principal = realm.admit(&cx.call, &namespace, Rights::ENABLE)?;
         let opened = if realm.core.broker.has_namespace(&namespace) {
-            let session = realm.open_session(&principal)?;
+            let session = realm.open_session(cx, &principal)?;
             Ok(Arc::new(Services::new(realm.clone(), &principal, namespace, self.place.request.locale.clone(), session)))
         } else {
             Err(Failure::new(WbemStatus::INVALID_NAMESPACE, format!("there is no namespace {namespace:?}")))
