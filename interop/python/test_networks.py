@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import PASSWORD, RWMI, USER, Process, Server
+from conftest import CLASSES, PASSWORD, RWMI, USER, Process, Server
 
 QUERY = "SELECT Caption, Version, LastBootUpTime FROM Win32_OperatingSystem"
 
@@ -16,38 +16,54 @@ def ip(*args):
     subprocess.run(["ip", *args], check=True, timeout=20, capture_output=True, text=True)
 
 
+LOW = '[security]\nminimum-level = "connect"\nrequire-integrity-activation = true\n'
+
+
 @pytest.fixture(scope="session")
 def low(tmp_path_factory, dbus):
-    """A server that lets level connect in, on both families."""
-    settings = '[security]\nminimum-level = "connect"\nrequire-integrity-activation = true\n'
-    running = [Server(tmp_path_factory.mktemp("low"), address, settings, rows=1000, dbus=dbus) for address in ("127.0.90.2",)]
-    yield running[0]
-    for server in running:
-        assert server.stop() == 0
-
-
-@pytest.fixture(scope="session")
-def six(tmp_path_factory, dbus):
-    """A server on ::1."""
-    running = Server(tmp_path_factory.mktemp("six"), "::1", rows=1000, dbus=dbus)
+    """A server that lets level connect in, on IPv4."""
+    running = Server(tmp_path_factory.mktemp("low"), "127.0.90.2", LOW, rows=1000, dbus=dbus)
     yield running
     assert running.stop() == 0
 
 
+@pytest.fixture(scope="session")
+def six(tmp_path_factory, dbus):
+    """A server that lets level connect in, on ::1."""
+    running = Server(tmp_path_factory.mktemp("six"), "::1", LOW, rows=1000, dbus=dbus)
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def expected(server):
+    """What each query gives at the defaults."""
+    queries = [f"SELECT * FROM {name}" for name in CLASSES] + ["SELECT * FROM Win32_Service WHERE Name LIKE 's%'", QUERY]
+    found = {query: server.query(query) for query in queries}
+    assert all(found.values())
+    return found
+
+
+def reads_everything(at, expected, options):
+    for query, rows in expected.items():
+        assert at.query(query, *options) == rows, query
+    assert [row["Id"] for row in at.query("SELECT Id FROM Rwmi_Row WHERE Id < 1000", *options, namespace="root\\test")] == list(range(1000))
+    refused = at.query("SELECT * FROM No_Such_Class", *options, check=False)
+    assert refused.returncode == 1 and "WBEM_E_INVALID_CLASS (0x80041010)" in refused.stderr
+
+
 @pytest.mark.parametrize("smart", [True, False], ids=["smart", "plain"])
 @pytest.mark.parametrize("level", ["integrity", "privacy"])
-def test_ipv4_and_ipv6_at_the_default_minimum(server, six, level, smart):
-    options = ["--authentication", level] + ([] if smart else ["--no-smart-enum"])
-    assert server.query(QUERY, *options) == six.query(QUERY, *options)
-    assert len(six.query("SELECT Id FROM Rwmi_Row", *options, namespace="root\\test")) == 1000
+def test_everything_at_the_default_minimum(server, expected, level, smart):
+    reads_everything(server, expected, ["--authentication", level] + ([] if smart else ["--no-smart-enum"]))
 
 
 @pytest.mark.parametrize("smart", [True, False], ids=["smart", "plain"])
 @pytest.mark.parametrize("level", ["connect", "call", "pkt", "integrity", "privacy"])
-def test_every_level_against_a_server_that_allows_it(low, server, level, smart):
-    options = ["--authentication", level] + ([] if smart else ["--no-smart-enum"])
-    assert low.query(QUERY, *options) == server.query(QUERY)
-    assert len(low.query("SELECT Id FROM Rwmi_Row", *options, namespace="root\\test")) == 1000
+@pytest.mark.parametrize("family", ["low", "six"], ids=["IPv4", "IPv6"])
+def test_everything_at_every_level_where_it_is_allowed(request, expected, family, level, smart):
+    at = request.getfixturevalue(family)
+    reads_everything(at, expected, ["--authentication", level] + ([] if smart else ["--no-smart-enum"]))
 
 
 @pytest.mark.parametrize("level", ["connect", "call", "pkt"])
