@@ -35,6 +35,8 @@ pub enum Operation {
     },
     /// The rows of a WQL query.
     Query(String),
+    /// The events that a WQL event query asks for, from when it is running until nobody reads any more.
+    Subscribe(String),
     /// Calls a method.
     Invoke {
         /// The class or the instance.
@@ -88,12 +90,14 @@ pub struct RequestContext {
     pub namespace: String,
     /// Preferred locale: `MS_409`.
     pub locale: Option<String>,
+    /// Whether the account is an administrator that no filter takes the rights from.
+    pub elevated: bool,
 }
 
 impl RequestContext {
     /// A request of a user in a namespace.
     pub fn new(user: impl Into<String>, namespace: impl Into<String>) -> Self {
-        RequestContext { user: user.into(), namespace: namespace.into(), locale: None }
+        RequestContext { user: user.into(), namespace: namespace.into(), locale: None, elevated: false }
     }
 }
 
@@ -178,6 +182,13 @@ pub trait Provider: Send + Sync + 'static {
         let _ = (cx, class, path, method, args);
         async { Err(WbemStatus::PROVIDER_NOT_CAPABLE) }
     }
+
+    /// Delivers the events of an extrinsic event class as they happen, until nobody reads any more or the source fails.
+    /// The first `poll` of the future is where events begin to count: what happens after it is delivered.
+    fn events(&self, cx: &RequestContext, class: &Arc<Class>, sink: &Sink) -> impl Future<Output = ProviderResult<()>> + Send {
+        let _ = (cx, class, sink);
+        async { Err(WbemStatus::PROVIDER_NOT_CAPABLE) }
+    }
 }
 
 /// The erased form of [`Provider`] that a server keeps in its table.
@@ -195,6 +206,8 @@ pub trait DynProvider: Send + Sync {
         method: &'a str,
         args: Option<Instance>,
     ) -> BoxFuture<'a, ProviderResult<Instance>>;
+    /// See [`Provider::events`].
+    fn events<'a>(&'a self, cx: &'a RequestContext, class: &'a Arc<Class>, sink: &'a Sink) -> BoxFuture<'a, ProviderResult<()>>;
 }
 
 impl<P: Provider> DynProvider for P {
@@ -215,5 +228,9 @@ impl<P: Provider> DynProvider for P {
         args: Option<Instance>,
     ) -> BoxFuture<'a, ProviderResult<Instance>> {
         Box::pin(Provider::invoke(self, cx, class, path, method, args))
+    }
+
+    fn events<'a>(&'a self, cx: &'a RequestContext, class: &'a Arc<Class>, sink: &'a Sink) -> BoxFuture<'a, ProviderResult<()>> {
+        Box::pin(Provider::events(self, cx, class, sink))
     }
 }
