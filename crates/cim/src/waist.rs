@@ -185,6 +185,9 @@ pub trait Provider: Send + Sync + 'static {
 
     /// Delivers the events of an extrinsic event class as they happen, until nobody reads any more or the source fails.
     /// The first `poll` of the future is where events begin to count: what happens after it is delivered.
+    ///
+    /// A source that lost events ends with `WBEM_E_QUEUE_OVERFLOW` after those that it still had: who reads tells its
+    /// subscribers (`__EventQueueOverflowEvent`) and asks again.
     fn events(&self, cx: &RequestContext, class: &Arc<Class>, sink: &Sink) -> impl Future<Output = ProviderResult<()>> + Send {
         let _ = (cx, class, sink);
         async { Err(WbemStatus::PROVIDER_NOT_CAPABLE) }
