@@ -8,6 +8,7 @@ mod account;
 mod computer;
 mod disk;
 mod environment;
+mod exits;
 mod firmware;
 mod identity;
 mod network;
@@ -24,6 +25,7 @@ mod source;
 mod systemd;
 mod time_zone;
 
+pub use exits::Exits;
 pub use rows::RowProvider;
 pub use source::Source;
 
@@ -35,6 +37,7 @@ use std::io;
 #[derive(Debug)]
 pub struct LinuxProvider {
     machine: Machine,
+    exits: Exits,
 }
 
 impl LinuxProvider {
@@ -43,7 +46,12 @@ impl LinuxProvider {
 
     /// A provider of the machine at a source. Fails where its root is not a directory that can be opened.
     pub fn new(source: Source) -> io::Result<Self> {
-        Ok(LinuxProvider { machine: Machine::open(source)? })
+        Ok(LinuxProvider { machine: Machine::open(source)?, exits: Exits::default() })
+    }
+
+    /// How the processes that this provider starts end.
+    pub fn exits(&self) -> Exits {
+        self.exits.clone()
     }
 
     /// The security identifier of the machine, `S-1-5-21-A-B-C`, derived from its machine id; accounts add a number
