@@ -4,6 +4,7 @@ One server for the whole run, on addresses 127.0.0.x:135, with a private D-Bus d
 Every wait has a deadline; everything that was started is stopped.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -21,6 +22,7 @@ FAKE_SYSTEMD = TARGET / "examples" / "fake_systemd"
 TREE = ROOT / "testdata" / "linux" / "lx1"
 USER, PASSWORD = "alice", "Correct-Horse-7"
 READER, READER_PASSWORD = "bob", "battery-Staple-8"
+ACCOUNTS = [(USER, PASSWORD, ["--admin"]), (READER, READER_PASSWORD, [])]
 ROWS = 10_000
 
 
@@ -62,7 +64,7 @@ class Process:
 class Server:
     """A running `rwmi serve` and how to reach it."""
 
-    def __init__(self, directory, address, settings="", rows=ROWS, dbus=None, root=TREE):
+    def __init__(self, directory, address, settings="", rows=ROWS, dbus=None, root=TREE, accounts=ACCOUNTS):
         self.directory = directory
         self.address = address
         self.data = directory / "data"
@@ -70,7 +72,7 @@ class Server:
         self.config = directory / "rwmi.toml"
         source = f'[source]\nroot = "{root}"\n' + (f'dbus = "{dbus}"\n' if dbus else "")
         self.config.write_text(f"{settings}\n{source}\n[test]\nrows = {rows}\n")
-        for name, password, flags in [(USER, PASSWORD, ["--admin"]), (READER, READER_PASSWORD, [])]:
+        for name, password, flags in accounts:
             subprocess.run(
                 [RWMI, "account", "add", name, *flags, "--password-stdin", "--data-dir", self.data],
                 input=password + "\n", text=True, check=True, timeout=30, stdout=subprocess.DEVNULL)
@@ -95,10 +97,9 @@ class Server:
         return code
 
 
-@pytest.fixture(scope="session")
-def dbus(tmp_path_factory):
+@contextlib.contextmanager
+def private_bus(directory):
     """The address of a private bus with a stand-in `org.freedesktop.systemd1` on it."""
-    directory = tmp_path_factory.mktemp("dbus")
     config = directory / "bus.conf"
     config.write_text(
         '<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" '
@@ -107,11 +108,22 @@ def dbus(tmp_path_factory):
         '<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy>'
         "</busconfig>")
     bus = Process(["dbus-daemon", f"--config-file={config}", "--print-address=1", "--nofork"], "unix:")
-    address = bus.first().split(",")[0]
-    systemd = Process([FAKE_SYSTEMD, address, TREE / "systemd.json"], "ready")
-    yield address
-    systemd.stop()
-    bus.stop()
+    try:
+        address = bus.first().split(",")[0]
+        systemd = Process([FAKE_SYSTEMD, address, TREE / "systemd.json"], "ready")
+        try:
+            yield address
+        finally:
+            systemd.stop()
+    finally:
+        bus.stop()
+
+
+@pytest.fixture(scope="session")
+def dbus(tmp_path_factory):
+    """A private bus with a stand-in for systemd."""
+    with private_bus(tmp_path_factory.mktemp("dbus")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
