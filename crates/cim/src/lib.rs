@@ -29,5 +29,6 @@ pub use status::WbemStatus;
 pub use system::{SystemProperty, system_property};
 pub use value::{CimType, Type, Value};
 pub use waist::{
-    BoxFuture, DynProvider, Enumerate, Management, Operation, Provider, ProviderResult, PutOptions, RequestContext, Sink, SinkReceiver,
+    BoxFuture, DynProvider, Enumerate, InvokeResult, Management, Operation, Provider, ProviderResult, PutOptions, Refusal, RequestContext,
+    Sink, SinkReceiver,
 };

@@ -10,6 +10,31 @@ use std::sync::Arc;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// What a provider answers.
 pub type ProviderResult<T> = Result<T, WbemStatus>;
+/// What came of a method: an instance of its output class, or why it was not run.
+pub type InvokeResult = Result<Instance, Refusal>;
+
+/// Why a method was not run, with words for who called it. What a method itself has to say is its `ReturnValue`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{status}{}", description.as_ref().map_or(String::new(), |d| format!(": {d}")))]
+pub struct Refusal {
+    /// What a protocol answers.
+    pub status: WbemStatus,
+    /// A sentence for a person.
+    pub description: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal with a sentence.
+    pub fn new(status: WbemStatus, description: impl Into<String>) -> Refusal {
+        Refusal { status, description: Some(description.into()) }
+    }
+}
+
+impl From<WbemStatus> for Refusal {
+    fn from(status: WbemStatus) -> Refusal {
+        Refusal { status, description: None }
+    }
+}
 
 /// What a caller can ask of a namespace ([MS-WMI] 3.1.4.3, DSP0226).
 #[derive(Debug, Clone, PartialEq)]
@@ -92,12 +117,14 @@ pub struct RequestContext {
     pub locale: Option<String>,
     /// Whether the account is an administrator that no filter takes the rights from.
     pub elevated: bool,
+    /// Whether it is who runs this server, come without the network: methods act in the server's own name then.
+    pub local: bool,
 }
 
 impl RequestContext {
     /// A request of a user in a namespace.
     pub fn new(user: impl Into<String>, namespace: impl Into<String>) -> Self {
-        RequestContext { user: user.into(), namespace: namespace.into(), locale: None, elevated: false }
+        RequestContext { user: user.into(), namespace: namespace.into(), locale: None, elevated: false, local: false }
     }
 }
 
@@ -170,7 +197,14 @@ pub trait Provider: Send + Sync + 'static {
     /// Delivers the instances of a class.
     fn enumerate(&self, cx: &RequestContext, req: &Enumerate<'_>, sink: &Sink) -> impl Future<Output = ProviderResult<()>> + Send;
 
-    /// Calls a method of a class or of the instance at a path. The answer is an instance of the method's output class.
+    /// Whether a method changes nothing: others are refused until the server's configuration names them.
+    fn reads_only(&self, class: &Class, method: &str) -> bool {
+        let _ = (class, method);
+        false
+    }
+
+    /// Calls a method of a class or of the instance at a path. `class` is the class that implements it, `args` an instance of
+    /// its input class, `None` where it has none. The answer is an instance of the method's output class.
     fn invoke(
         &self,
         cx: &RequestContext,
@@ -178,9 +212,9 @@ pub trait Provider: Send + Sync + 'static {
         path: &ObjectPath,
         method: &str,
         args: Option<Instance>,
-    ) -> impl Future<Output = ProviderResult<Instance>> + Send {
+    ) -> impl Future<Output = InvokeResult> + Send {
         let _ = (cx, class, path, method, args);
-        async { Err(WbemStatus::PROVIDER_NOT_CAPABLE) }
+        async { Err(WbemStatus::METHOD_NOT_IMPLEMENTED.into()) }
     }
 
     /// Delivers the events of an extrinsic event class as they happen, until nobody reads any more or the source fails.
@@ -200,6 +234,8 @@ pub trait DynProvider: Send + Sync {
     fn name(&self) -> &str;
     /// See [`Provider::enumerate`].
     fn enumerate<'a>(&'a self, cx: &'a RequestContext, req: &'a Enumerate<'a>, sink: &'a Sink) -> BoxFuture<'a, ProviderResult<()>>;
+    /// See [`Provider::reads_only`].
+    fn reads_only(&self, class: &Class, method: &str) -> bool;
     /// See [`Provider::invoke`].
     fn invoke<'a>(
         &'a self,
@@ -208,7 +244,7 @@ pub trait DynProvider: Send + Sync {
         path: &'a ObjectPath,
         method: &'a str,
         args: Option<Instance>,
-    ) -> BoxFuture<'a, ProviderResult<Instance>>;
+    ) -> BoxFuture<'a, InvokeResult>;
     /// See [`Provider::events`].
     fn events<'a>(&'a self, cx: &'a RequestContext, class: &'a Arc<Class>, sink: &'a Sink) -> BoxFuture<'a, ProviderResult<()>>;
 }
@@ -222,6 +258,10 @@ impl<P: Provider> DynProvider for P {
         Box::pin(Provider::enumerate(self, cx, req, sink))
     }
 
+    fn reads_only(&self, class: &Class, method: &str) -> bool {
+        Provider::reads_only(self, class, method)
+    }
+
     fn invoke<'a>(
         &'a self,
         cx: &'a RequestContext,
@@ -229,7 +269,7 @@ impl<P: Provider> DynProvider for P {
         path: &'a ObjectPath,
         method: &'a str,
         args: Option<Instance>,
-    ) -> BoxFuture<'a, ProviderResult<Instance>> {
+    ) -> BoxFuture<'a, InvokeResult> {
         Box::pin(Provider::invoke(self, cx, class, path, method, args))
     }
 
