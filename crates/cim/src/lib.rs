@@ -7,6 +7,7 @@
 mod class;
 mod datetime;
 mod diag;
+mod method;
 mod name;
 mod object;
 mod path;
@@ -22,6 +23,7 @@ pub mod wql;
 pub use class::{Class, Decoration, Flavor, Method, Property, Qualifier, Qualifiers};
 pub use datetime::{DateTime, DateTimeError, Interval, Timestamp};
 pub use diag::Diag;
+pub use method::{Parameter, RETURN_VALUE};
 pub use name::{name_cmp, names_equal};
 pub use object::{Entity, FromCim, Instance, Object, ObjectError, Values};
 pub use path::{ObjectPath, PathError, PathKeys};
