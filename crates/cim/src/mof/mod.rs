@@ -27,6 +27,7 @@ mod lexer;
 mod memory;
 mod parser;
 mod print;
+mod standard;
 
 pub use ast::{
     ClassItem, Document, Initializer, InstanceItem, Item, ItemKind, Literal, MethodItem, Pragma, PropertyItem, PutMode, QualifierItem,
@@ -35,6 +36,7 @@ pub use ast::{
 pub use compile::{Compiled, DEFAULT_NAMESPACE, Target, compile, compile_into};
 pub use memory::Memory;
 pub use print::{print_class, print_instance};
+pub use standard::{Change, Standard, print_standard};
 
 use crate::{Diag, WbemStatus};
 use std::fmt;

@@ -167,7 +167,7 @@ fn qualifier(out: &mut String, q: &Qualifier) {
     }
 }
 
-fn value(out: &mut String, v: &Value, depth: usize) {
+pub(super) fn value(out: &mut String, v: &Value, depth: usize) {
     // Writing to a String cannot fail.
     let _ = match v {
         Value::Null => write!(out, "NULL"),
@@ -218,7 +218,7 @@ fn embedded(out: &mut String, entity: &Entity, depth: usize) {
 }
 
 /// A name as it is. What a peer put into one that is no name of MOF is not handed on to a terminal.
-fn name(out: &mut String, s: &str) {
+pub(super) fn name(out: &mut String, s: &str) {
     out.extend(s.chars().map(|c| if c == '_' || c.is_alphanumeric() { c } else { '\u{fffd}' }));
 }
 
