@@ -100,6 +100,11 @@ impl Exits {
         }
     }
 
+    /// Whether a process is one of this server that runs, or of whose end it has yet to hear.
+    pub fn is_running(&self, pid: u32) -> bool {
+        matches!(self.state().fates.get(&pid), Some(Fate::Running { .. }))
+    }
+
     /// As [`Exits::lookup`], and forgets it.
     pub fn take(&self, pid: u32) -> Option<u32> {
         let mut state = self.state();
@@ -143,9 +148,9 @@ mod tests {
     fn a_process_has_the_status_of_its_last_life() {
         let exits = Exits::default();
         exits.started(7);
-        assert_eq!((exits.lookup(7), exits.running()), (None, 1));
+        assert_eq!((exits.lookup(7), exits.running(), exits.is_running(7)), (None, 1, true));
         exits.record(7, 3);
-        assert_eq!((exits.lookup(7), exits.running()), (Some(3), 0));
+        assert_eq!((exits.lookup(7), exits.running(), exits.is_running(7)), (Some(3), 0, false));
         exits.started(7);
         assert_eq!((exits.take(7), exits.running()), (None, 1));
         exits.doom(7, 99);

@@ -24,20 +24,24 @@ mod service_links;
 mod source;
 mod systemd;
 mod time_zone;
+mod trace;
 
 pub use exits::Exits;
 pub use rows::RowProvider;
 pub use source::Source;
 
-use rwmi_cim::{Enumerate, Provider, ProviderResult, RequestContext, Sink, WbemStatus};
+use rwmi_cim::{Class, Enumerate, Provider, ProviderResult, RequestContext, Sink, WbemStatus};
 use source::Machine;
 use std::io;
+use std::sync::Arc;
+use trace::Traces;
 
 /// Reads the Win32 classes of a Linux machine. Classes name it `rwmi-linux`.
 #[derive(Debug)]
 pub struct LinuxProvider {
-    machine: Machine,
+    machine: Arc<Machine>,
     exits: Exits,
+    traces: Traces,
 }
 
 impl LinuxProvider {
@@ -46,7 +50,8 @@ impl LinuxProvider {
 
     /// A provider of the machine at a source. Fails where its root is not a directory that can be opened.
     pub fn new(source: Source) -> io::Result<Self> {
-        Ok(LinuxProvider { machine: Machine::open(source)?, exits: Exits::default() })
+        let (machine, exits) = (Arc::new(Machine::open(source)?), Exits::default());
+        Ok(LinuxProvider { traces: Traces::new(machine.clone(), exits.clone()), machine, exits })
     }
 
     /// How the processes that this provider starts end.
@@ -94,10 +99,16 @@ impl Provider for LinuxProvider {
             "win32_useraccount" => account::accounts(machine, req, sink).await,
             "win32_timezone" => sink.indicate(time_zone::time_zone(machine, req)).await,
             "win32_environment" => environment::variables(machine, req, sink).await,
+            // Events: there are none lying about.
+            "win32_processstarttrace" | "win32_processstoptrace" => Ok(()),
             other => {
                 tracing::warn!(class = other, "class is not of this provider");
                 Err(WbemStatus::PROVIDER_NOT_CAPABLE)
             }
         }
+    }
+
+    async fn events(&self, _cx: &RequestContext, class: &Arc<Class>, sink: &Sink) -> ProviderResult<()> {
+        self.traces.events(class, sink).await
     }
 }

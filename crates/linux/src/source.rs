@@ -26,6 +26,11 @@ pub struct Source {
     pub dbus_deadline: Duration,
     /// Longest wait for the size of one network file system. Default 2 s; what takes longer has NULL in its place.
     pub statvfs_deadline: Duration,
+    /// Whether starts and ends of processes are asked of the kernel's process connector, where it lets us. Default true; else
+    /// `/proc` is looked at again and again.
+    pub process_connector: bool,
+    /// How often `/proc` is looked at. Default 500 ms.
+    pub process_poll: Duration,
 }
 
 impl Default for Source {
@@ -37,7 +42,14 @@ impl Default for Source {
 impl Source {
     /// The machine whose files are below `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Source { root: root.into(), dbus_address: None, dbus_deadline: Duration::from_secs(20), statvfs_deadline: Duration::from_secs(2) }
+        Source {
+            root: root.into(),
+            dbus_address: None,
+            dbus_deadline: Duration::from_secs(20),
+            statvfs_deadline: Duration::from_secs(2),
+            process_connector: true,
+            process_poll: Duration::from_millis(500),
+        }
     }
 
     /// The same source with its bus at an address.

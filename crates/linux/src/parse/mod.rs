@@ -7,6 +7,7 @@ pub(crate) mod fields;
 pub(crate) mod lease;
 pub(crate) mod mounts;
 pub(crate) mod net;
+pub(crate) mod proc_event;
 pub(crate) mod process;
 pub(crate) mod smbios;
 pub(crate) mod tz;

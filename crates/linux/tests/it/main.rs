@@ -6,3 +6,4 @@ mod live;
 mod machine;
 mod recorded;
 mod services;
+mod traces;
