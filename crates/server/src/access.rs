@@ -105,6 +105,11 @@ impl Access {
         }
     }
 
+    /// Whether a caller is an administrator.
+    pub fn is_admin(&self, principal: &Principal) -> bool {
+        self.rights(principal, "root").has(Rights::ALL)
+    }
+
     /// Whether a caller may create objects at all ([MS-DCOM] launch and activation permission).
     pub fn may_activate(&self, principal: &Principal) -> bool {
         self.rights(principal, "root").has(Rights::ENABLE | Rights::REMOTE_ENABLE)
@@ -128,6 +133,7 @@ mod tests {
         let rights = |user: &str| access.rights(&remote(user), "root").0;
         assert_eq!([rights("BOSS"), rights("monitor"), rights("guest"), rights("gone")], [0x6003F, 0x21, 0, 0]);
         assert!(!access.may_activate(&remote("guest")) && access.may_activate(&remote("monitor")));
+        assert!(access.is_admin(&remote("boss")) && !access.is_admin(&remote("monitor")));
         accounts.set_admin("boss", false).unwrap();
         assert_eq!(rights("boss"), 0);
         assert_eq!(access.rights(&Principal::Local { user: "root".into() }, "root"), Rights::ALL);

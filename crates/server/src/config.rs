@@ -26,6 +26,8 @@ pub struct Config {
     pub security: SecurityConfig,
     /// `[limits]`: what one client may use up.
     pub limits: LimitsConfig,
+    /// `[methods]`: which methods may change this machine, and as whom.
+    pub methods: MethodsConfig,
     /// `[source]`: what the providers read.
     pub source: SourceConfig,
     /// `[test]`: generated rows.
@@ -86,6 +88,18 @@ pub struct LimitsConfig {
     pub results_len_max: usize,
     /// `provider-seconds`: longest silence of a provider; default 30.
     pub provider_timeout: Duration,
+}
+
+/// `[methods]`.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct MethodsConfig {
+    /// `allow`: methods that may change this machine: `"Win32_Process.Create"`; default none. Those that only read need not be
+    /// named.
+    pub allow: Vec<String>,
+    /// `users`: the Linux user whom an account acts as, where it is not the one of its own name: `{ alice = "ops" }`. Only
+    /// here can an account become root.
+    pub users: Vec<(String, String)>,
 }
 
 /// `[source]`.
@@ -251,7 +265,7 @@ impl Reading<'_> {
     }
 
     fn document(&mut self, document: &DeTable<'_>, config: &mut Config) {
-        const SECTIONS: &[&str] = &["server", "security", "limits", "source", "test"];
+        const SECTIONS: &[&str] = &["server", "security", "limits", "methods", "source", "test"];
         for (key, value) in document {
             let (name, at) = (key.get_ref().as_ref(), key.span().start);
             let Some(table) = value.get_ref().as_table() else {
@@ -263,6 +277,7 @@ impl Reading<'_> {
                 "server" => entries.for_each(|e| self.server(e, &mut config.server)),
                 "security" => entries.for_each(|e| self.security(e, &mut config.security)),
                 "limits" => entries.for_each(|e| self.limits(e, &mut config.limits)),
+                "methods" => entries.for_each(|e| self.methods(e, &mut config.methods)),
                 "source" => entries.for_each(|e| self.source(e, &mut config.source)),
                 "test" => entries.for_each(|e| self.test(e, &mut config.test)),
                 other => self.unknown(at, other, SECTIONS, "section"),
@@ -354,6 +369,35 @@ impl Reading<'_> {
             "results-mib" => out.results_len_max = count(65536).map_or(out.results_len_max, |n| (n as usize) << 20),
             "provider-seconds" => out.provider_timeout = count(3600).map_or(out.provider_timeout, Duration::from_secs),
             _ => self.unknown(at, key, KEYS, "key"),
+        }
+    }
+
+    fn methods(&mut self, (key, at, value): Entry<'_, '_>, out: &mut MethodsConfig) {
+        match key {
+            "allow" => {
+                let Some(names) = self.strings(at, key, value) else { return };
+                let is_name =
+                    |n: &str| n.starts_with(|c: char| c.is_alphabetic() || c == '_') && n.chars().all(|c| c.is_alphanumeric() || c == '_');
+                for name in &names {
+                    if !name.split_once('.').is_some_and(|(class, method)| is_name(class) && is_name(method)) {
+                        self.mistake(at, format!("allow: expected a class and a method, as \"Win32_Process.Create\", found {name:?}"));
+                    }
+                }
+                out.allow = names;
+            }
+            "users" => {
+                let Some(table) = value.as_table() else {
+                    self.expected::<()>(at, key, "a table of accounts and Linux users", value);
+                    return;
+                };
+                for (account, user) in table {
+                    let at = account.span().start;
+                    if let Some(user) = self.string(at, &format!("users.{}", account.get_ref()), user.get_ref()) {
+                        out.users.push((account.get_ref().as_ref().to_owned(), user));
+                    }
+                }
+            }
+            _ => self.unknown(at, key, &["allow", "users"], "key"),
         }
     }
 
@@ -498,6 +542,9 @@ mod tests {
             enumerator-mib = 1
             results-mib = 2
             provider-seconds = 8
+            [methods]
+            allow = ["Win32_Process.Create"]
+            users = { alice = "ops", "a b" = "x" }
             [source]
             root = "/srv/tree"
             dbus = "unix:path=/x"
@@ -516,6 +563,8 @@ mod tests {
         assert_eq!((l.connections, l.connections_per_address, l.login_timeout.as_secs(), l.calls), (3, 2, 4, 9));
         assert_eq!((l.calls_per_account, l.sessions_per_account, l.objects_per_account), (5, 6, 7));
         assert_eq!((l.enumerator_len_max, l.results_len_max, l.provider_timeout.as_secs()), (1 << 20, 2 << 20, 8));
+        assert_eq!(c.methods.allow, ["Win32_Process.Create"]);
+        assert_eq!(c.methods.users, [("a b".to_owned(), "x".to_owned()), ("alice".into(), "ops".into())]);
         assert_eq!((c.source.root.to_str(), c.source.dbus.as_deref()), (Some("/srv/tree"), Some("unix:path=/x")));
         assert_eq!(c.test.rows, 100_000);
     }
@@ -546,6 +595,10 @@ mod tests {
         check("server = 3", "unknown section \"server\"");
         check("zzzzzzzzz = 3", "known here: server, security");
         check("[limits]\ncalls = 0", "expected 1 to 65536");
+        check("[methods]\nallow = [\"Create\"]", "expected a class and a method");
+        check("[methods]\nallow = [\"A.B.C\"]", "expected a class and a method");
+        check("[methods]\nusers = [\"a\"]", "expected a table of accounts");
+        check("[methods]\nusers = { a = 1 }", "users.a: expected a string");
         check("[server\n", "");
     }
 
@@ -557,7 +610,7 @@ mod tests {
             let rest = rest.split("\n##").next().unwrap();
             rest.lines().filter_map(|l| l.strip_prefix("| `")?.split('`').next()).collect()
         };
-        for section in ["server", "security", "limits", "source", "test"] {
+        for section in ["server", "security", "limits", "methods", "source", "test"] {
             // A key that nobody can have: the answer names those there are.
             let known = mistakes(&format!("[{section}]\nzzzzzzzzzzzzzzzzzzzz = 1"))[0].1.split("known here: ").nth(1).unwrap().to_owned();
             assert_eq!(documented(section).join(", "), known, "[{section}]");

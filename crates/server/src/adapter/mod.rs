@@ -6,6 +6,7 @@
 mod call_result;
 mod enumerator;
 mod login;
+mod method;
 mod part;
 mod put;
 mod rules;

@@ -220,14 +220,14 @@ fn octets_of(object: &InterfacePointer) -> usize {
 }
 
 /// The class or instance that a client sent.
-fn received(object: &InterfacePointer) -> Result<Entity, Failure> {
+pub(super) fn received(object: &InterfacePointer) -> Result<Entity, Failure> {
     let invalid = |why: String| Failure::new(WbemStatus::INVALID_OBJECT, why);
     let octets = ClassObjectRef::from_pointer(object).map_err(|e| invalid(e.to_string()))?;
     Decoder::new(DecodeOptions::from_client()).unit(&octets.0).map_err(|e| invalid(e.to_string()))
 }
 
 /// The instance with everything in it decoded, so that what cannot be read is refused and what is kept is only what is needed.
-fn owned(object: &Object) -> Result<Instance, Failure> {
+pub(super) fn owned(object: &Object) -> Result<Instance, Failure> {
     let mut instance = object.to_instance().map_err(|e| Failure::new(WbemStatus::INVALID_OBJECT, e.to_string()))?;
     for value in &mut instance.values {
         own(value)?;

@@ -55,11 +55,18 @@ impl Services {
     pub(super) fn new(realm: Realm, principal: &Principal, namespace: String, locale: Option<String>, session: SessionGuard) -> Services {
         let mut request = RequestContext::new(principal.to_string(), namespace);
         request.locale = locale;
+        request.elevated = realm.core.access.is_admin(principal);
+        request.local = realm.local;
         Services { place: Arc::new(Place { realm, request }), transaction: Mutex::default(), _session: session }
     }
 
     pub(super) fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// As [`Services::place`], for what goes on behind a call.
+    pub(super) fn shared_place(&self) -> Arc<Place> {
+        self.place.clone()
     }
 
     pub(super) fn namespace(&self) -> &str {
@@ -116,7 +123,7 @@ impl Services {
     }
 }
 
-fn path_of(text: &str) -> Result<ObjectPath, Failure> {
+pub(super) fn path_of(text: &str) -> Result<ObjectPath, Failure> {
     text.parse().map_err(|e: rwmi_cim::PathError| Failure::new(WbemStatus::INVALID_OBJECT_PATH, e.to_string()))
 }
 
@@ -128,7 +135,7 @@ fn check_wql(language: &Bstr) -> Result<(), dcom::Failure> {
     }
 }
 
-fn need(text: &Bstr) -> Result<String, dcom::Failure> {
+pub(super) fn need(text: &Bstr) -> Result<String, dcom::Failure> {
     text.text().ok_or_else(|| status(WbemStatus::INVALID_PARAMETER))
 }
 
@@ -289,25 +296,6 @@ impl WbemServices for Services {
     }
 
     async fn exec_method(&self, cx: &ObjectContext, call: ExecMethod) -> Outcome<ExecMethodReply> {
-        check_len(&call.path, PATH_LEN_MAX).map_err(status)?;
-        check_len(&call.method, IDENTIFIER_LEN_MAX).map_err(status)?;
-        let (path, method) = (need(&call.path)?, need(&call.method)?);
-        check_flags(24, call.flags).map_err(status)?;
-        self.place.admit(cx, Rights::ENABLE | Rights::METHOD_EXECUTE)?;
-        let failure = path_of(&path).map_or_else(
-            |failure| failure,
-            |path| {
-                let tree = self.place.realm.core.broker.tree();
-                match tree.namespace(self.namespace()).and_then(|n| n.class(&path.class, false)) {
-                    None => Failure::new(WbemStatus::INVALID_CLASS, format!("there is no class {:?}", path.class)),
-                    Some(class) if class.method(&method).is_none() => {
-                        Failure::new(WbemStatus::INVALID_METHOD, format!("{} has no method {method:?}", class.name))
-                    }
-                    Some(_) => Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server runs no methods"),
-                }
-            },
-        );
-        let result = self.leave(cx, &call.result, Err(failure))?;
-        Ok((ExecMethodReply { out_params: answer(&call.out_params, None), result }, HResult::S_OK))
+        self.execute(cx, call).await
     }
 }

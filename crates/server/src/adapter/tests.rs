@@ -1,5 +1,6 @@
 //! The adapter as a client sees it: real octets over a stream within the process, no socket.
 
+mod method;
 mod put;
 mod queries;
 mod refused;

@@ -1,11 +1,13 @@
 //! The broker: plans an operation, asks the providers, filters what they say ([MS-WMI] 3.1.4).
 
 mod builtin;
+mod method;
 mod paths;
 mod pump;
 mod query;
 mod write;
 
+pub(crate) use method::{Allowed, on_behalf};
 pub(crate) use paths::keys_of;
 
 use crate::store::{Namespace, Repository, Tree, fold};
@@ -22,6 +24,7 @@ pub struct Broker {
     provider_names: Vec<String>,
     server_name: String,
     silence_max: Duration,
+    allowed: Allowed,
 }
 
 impl std::fmt::Debug for Broker {
@@ -100,17 +103,18 @@ impl Broker {
             providers: providers.into_iter().map(|p| (fold(p.name()), p)).collect(),
             server_name: server_name.into(),
             silence_max,
+            allowed: Allowed::default(),
         }
+    }
+
+    /// The same broker with methods that may change this machine.
+    pub(crate) fn with_methods(self, allowed: Allowed) -> Broker {
+        Broker { allowed, ..self }
     }
 
     /// What objects say that they live on.
     pub fn server_name(&self) -> &str {
         &self.server_name
-    }
-
-    /// The repository as it is now.
-    pub(crate) fn tree(&self) -> Arc<Tree> {
-        self.repository.tree()
     }
 
     /// Whether there is such a namespace.
@@ -140,7 +144,7 @@ impl Broker {
             Operation::Query(text) => operation.query(&text).await,
             Operation::GetClass(name) => operation.get_class(&name).await,
             Operation::EnumClasses { superclass, deep } => operation.enum_classes(&superclass, deep).await,
-            Operation::Invoke { .. } => Err(Failure::new(WbemStatus::PROVIDER_NOT_CAPABLE, "this server runs no methods")),
+            Operation::Invoke { path, method, args } => operation.invoke(path, &method, args).await,
             _ => Err(WbemStatus::NOT_SUPPORTED.into()),
         }
     }

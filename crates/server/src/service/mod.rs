@@ -10,7 +10,7 @@ pub use listen::ListenError;
 use crate::access::Access;
 use crate::accounts::{Accounts, AccountsError, make_private_dir};
 use crate::adapter::{Core, Realm};
-use crate::broker::Broker;
+use crate::broker::{Allowed, Broker};
 use crate::config::{Config, ServerConfig};
 use crate::shipped::Schema;
 use crate::store::{Repository, StoreError};
@@ -223,7 +223,8 @@ impl Parts {
     fn new(config: &Config, repository: Repository, providers: Vec<Arc<dyn DynProvider>>, accounts: Option<Arc<Accounts>>) -> Parts {
         let host = host_name();
         let short = short_name(&config.server, &host);
-        let broker = Broker::new(Arc::new(repository), providers, &short, config.limits.provider_timeout);
+        let broker = Broker::new(Arc::new(repository), providers, &short, config.limits.provider_timeout)
+            .with_methods(Allowed::new(&config.methods.allow));
         let access = Access::new(accounts, config.security.readers.clone());
         let mut names = vec![short];
         names.extend(host.contains('.').then_some(host));

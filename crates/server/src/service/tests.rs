@@ -2,6 +2,7 @@
 
 use super::*;
 use rwmi_auth::{Credentials, Secret, ntlm, spnego};
+use rwmi_cim::WbemStatus;
 use rwmi_dcom::client::{Error, Fallback, Orpc, Proxy, activate, server_alive2};
 use rwmi_dcom::{ActivationRequest, ComVersion, IRemUnknown2, InterfacePointer, Ipid};
 use rwmi_linux::RowProvider;
@@ -11,7 +12,7 @@ use rwmi_rpc::{ChannelError, SecurityOptions};
 use rwmi_wbem::interfaces::*;
 use rwmi_wbem::{CLSID_WBEM_LEVEL1_LOGIN, hresult};
 
-const ACCESS_DENIED: HResult = hresult(rwmi_cim::WbemStatus::ACCESS_DENIED);
+const ACCESS_DENIED: HResult = hresult(WbemStatus::ACCESS_DENIED);
 
 /// A server on its own loopback address with ports of the system's choice, and the accounts `boss` (an administrator),
 /// `chief` (another), `monitor` (a reader) and `guest`; everybody's password is his name.
@@ -160,6 +161,18 @@ async fn lower_levels_are_served_where_the_configuration_says_so() {
     for level in [AuthLevel::Connect, AuthLevel::Packet] {
         let services = site.login(Caller { level, ..caller("boss") }).await.unwrap();
         assert_eq!(count(&services).await.unwrap(), 10);
+    }
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_may_only_read_may_not_call_a_method() {
+    let site = site(|_| {}).await;
+    for (user, expect) in [("monitor", WbemStatus::ACCESS_DENIED), ("boss", WbemStatus::INVALID_METHOD)] {
+        let services = site.login(caller(user)).await.unwrap();
+        let (path, method) = ("Rwmi_Row".into(), "Nothing".into());
+        let call = ExecMethod { path, method, flags: 0, context: None, in_params: None, out_params: Some(None), result: None };
+        assert_eq!(services.call(&call).await.unwrap_err().hresult(), Some(hresult(expect)), "{user}");
     }
     site.running.shutdown().await;
 }
