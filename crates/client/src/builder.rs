@@ -323,7 +323,8 @@ pub(crate) fn full_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
-fn own_names() -> Vec<String> {
+/// This computer's names, short and full.
+pub(crate) fn own_names() -> Vec<String> {
     vec![own_name(), full_name()]
 }
 

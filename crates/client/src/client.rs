@@ -5,6 +5,7 @@ use crate::connect;
 use crate::session::{Core, Remote, Session, present};
 use crate::way::Way;
 use crate::{Error, ErrorKind, Misuse, Namespace, Step, split_namespace};
+use rwmi_dcom::InterfacePointer;
 use rwmi_ndr::WideString;
 use rwmi_rpc::Method;
 use rwmi_wbem::interfaces::*;
@@ -56,6 +57,10 @@ impl Client {
         Ok(Client { session: connect::connect(way).await? })
     }
 
+    pub(crate) fn of(session: Arc<Session>) -> Client {
+        Client { session }
+    }
+
     /// The computer, as the caller named it.
     pub fn host(&self) -> &str {
         &self.session.core.way.host
@@ -66,14 +71,27 @@ impl Client {
     /// # Errors
     /// [`Misuse::Namespace`] for what is none or is another computer's; else what the server said.
     pub async fn namespace(&self, namespace: &str) -> Result<Namespace, Error> {
+        self.namespace_with(namespace, None).await
+    }
+
+    /// As [`Client::namespace`], with named values beside the login.
+    pub(crate) async fn namespace_with(&self, namespace: &str, context: Option<InterfacePointer>) -> Result<Namespace, Error> {
         let way = &self.session.core.way;
         let (host, name) = split_namespace(namespace).map_err(|m| way.misuse(m))?;
         let is_ours = |h: &str| h == "." || h.eq_ignore_ascii_case(&way.host) || h.eq_ignore_ascii_case(&way.server);
         if host.is_some_and(|h| !is_ours(&h)) {
             return Err(way.misuse(Misuse::Namespace { text: namespace.into(), why: "it is on another computer than this session" }));
         }
-        let cell = self.namespaces().entry(name.to_lowercase()).or_default().clone();
-        let login = cell.get_or_try_init(|| self.login(&name));
+        let login = async {
+            match context {
+                // What is asked for in a context is nobody else's.
+                Some(context) => self.login(&name, Some(context)).await,
+                None => {
+                    let cell = self.namespaces().entry(name.to_lowercase()).or_default().clone();
+                    cell.get_or_try_init(|| self.login(&name, None)).await.cloned()
+                }
+            }
+        };
         let services = match way.timeouts.whole {
             None => login.await?,
             Some(whole) => timeout_at(Instant::now() + whole, login).await.unwrap_or_else(|_| {
@@ -81,17 +99,17 @@ impl Client {
                 Err(way.error(step, self.session.state.login.port(), ErrorKind::TimedOut { after: whole }))
             })?,
         };
-        Ok(Namespace::new(self.session.clone(), services.clone(), name))
+        Ok(Namespace::new(self.session.clone(), services, name))
     }
 
-    async fn login(&self, name: &str) -> Result<Arc<Remote<IWbemServices>>, Error> {
+    async fn login(&self, name: &str, context: Option<InterfacePointer>) -> Result<Arc<Remote<IWbemServices>>, Error> {
         let Core { way, .. } = &*self.session.core;
         let State { login, takes_lists, .. } = &self.session.state;
         let step = || Step::Login { namespace: name.to_owned() };
         tracing::debug!(namespace = name, "logging in");
         let resource = Some(WideString(format!("//./{}", name.replace('\\', "/"))));
         let locale = way.locale.as_deref().map(|all| if *takes_lists { all } else { first_of(all) }).map(|l| WideString(l.into()));
-        let call = NtlmLogin { resource, locale, flags: 0, context: None };
+        let call = NtlmLogin { resource, locale, flags: 0, context };
         let answer = async {
             let (reply, _) = login.call(&call).await?;
             self.session.core.unmarshal::<IWbemServices>(&present(reply.services, NtlmLogin::NAME)?, NtlmLogin::NAME).await

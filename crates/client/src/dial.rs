@@ -96,6 +96,20 @@ impl LocalSocket {
     pub fn at(path: impl Into<PathBuf>) -> LocalSocket {
         LocalSocket { path: path.into() }
     }
+
+    /// The server of this user of this computer, where `rwmi serve` was not told another data directory: `/var/lib/rwmi` for root, else
+    /// `$XDG_STATE_HOME/rwmi` or `~/.local/state/rwmi`.
+    pub fn of_this_computer() -> LocalSocket {
+        let state = || std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
+        let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from).join(".local/state");
+        let parent = if rustix::process::geteuid().is_root() { "/var/lib".into() } else { state().unwrap_or_else(home) };
+        LocalSocket::at(parent.join("rwmi").join("rwmi.sock"))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
 }
 
 impl Dialer for LocalSocket {

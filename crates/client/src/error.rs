@@ -1,5 +1,6 @@
 //! What failed, where, with which code, and what to do about it.
 
+use crate::forms::MonikerError;
 use crate::hint::hint;
 use rwmi_auth::AuthError;
 use rwmi_cim::{ObjectError, WbemStatus};
@@ -107,6 +108,17 @@ pub enum Misuse {
     /// An option that makes no sense here.
     #[error("{0}")]
     Option(String),
+    /// Not a moniker.
+    #[error("invalid syntax: {0}")]
+    Moniker(#[from] MonikerError),
+    /// Against a rule of the form that was used, with the status that Windows gives for it.
+    #[error("{why}")]
+    Rule {
+        /// The status.
+        status: WbemStatus,
+        /// What the rule is.
+        why: String,
+    },
 }
 
 impl Misuse {
@@ -115,6 +127,8 @@ impl Misuse {
         match self {
             Misuse::LocalCredentials => Some(WbemStatus::LOCAL_CREDENTIALS),
             Misuse::NoCredentials => None,
+            Misuse::Moniker(e) => Some(WbemStatus(e.code)),
+            Misuse::Rule { status, .. } => Some(*status),
             _ => Some(WbemStatus::INVALID_PARAMETER),
         }
     }

@@ -39,6 +39,8 @@ mod typed;
 mod way;
 mod write;
 
+pub mod forms;
+
 pub use account::{Account, Authority};
 pub use builder::{ClientBuilder, Credentials, Impersonation, Mechanism, Timeouts};
 pub use client::Client;
@@ -52,5 +54,6 @@ pub use rwmi_auth::{AuthError, AuthLevel, NtHash, Secret};
 pub use rwmi_cim::mof::PutMode;
 pub use rwmi_cim::{Class, Entity, Instance, Object, ObjectError, Operation, PutOptions, Value, WbemStatus};
 pub use rwmi_ndr::{FaultStatus, HResult};
+pub use rwmi_wbem::ContextValue;
 pub use target::{Host, split_namespace};
 pub use typed::{TypedError, field_names, from_object, struct_name};

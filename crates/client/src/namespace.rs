@@ -3,9 +3,9 @@
 use crate::query::Query;
 use crate::rows::{Plan, Rows};
 use crate::session::{Remote, Session, present, protocol};
-use crate::{Error, ErrorKind, Misuse, Step, field_names, struct_name};
+use crate::{Client, Error, ErrorKind, Misuse, Step, field_names, struct_name};
 use rwmi_cim::{Class, Entity, Object};
-use rwmi_dcom as dcom;
+use rwmi_dcom::{self as dcom, InterfacePointer};
 use rwmi_rpc::Method;
 use rwmi_wbem::interfaces::*;
 use rwmi_wbem::{Bstr, ClassObjectRef, flags};
@@ -84,7 +84,7 @@ impl Namespace {
     }
 
     async fn class_with(&self, name: &str, flags: i32) -> Result<Arc<Class>, Error> {
-        match self.entity(name, flags).await? {
+        match self.entity(name, flags, None).await? {
             Entity::Class(class) => Ok(class),
             Entity::Instance(_) => {
                 Err(self.misuse(Misuse::Option(format!("{name:?} is the path of an instance, not the name of a class"))))
@@ -94,14 +94,15 @@ impl Namespace {
 
     /// An instance by its path: `Win32_Service.Name="cron"`.
     pub async fn object(&self, path: &str) -> Result<Object, Error> {
-        match self.entity(path, 0).await? {
+        match self.entity(path, 0, None).await? {
             Entity::Instance(object) => Ok(object),
             Entity::Class(_) => Err(self.misuse(Misuse::Option(format!("{path:?} is the name of a class, not the path of an instance")))),
         }
     }
 
-    async fn entity(&self, path: &str, flags: i32) -> Result<Entity, Error> {
-        let call = GetObject { path: path.into(), flags, context: None, object: Some(None), result: None };
+    /// What is at a path: a class or an instance.
+    pub(crate) async fn entity(&self, path: &str, flags: i32, context: Option<InterfacePointer>) -> Result<Entity, Error> {
+        let call = GetObject { path: path.into(), flags, context, object: Some(None), result: None };
         let answer = async {
             let (reply, _) = self.services.call(&call).await?;
             let pointer = present(reply.object.flatten(), GetObject::NAME)?;
@@ -115,26 +116,57 @@ impl Namespace {
     /// The classes below a class, or all of them.
     pub async fn classes(&self, superclass: Option<&str>, depth: Depth) -> Result<Rows<Arc<Class>>, Error> {
         let flags = flags::RETURN_IMMEDIATELY | flags::FORWARD_ONLY | depth.flag();
+        self.class_enum(superclass, flags, None, class_of).await
+    }
+
+    pub(crate) async fn class_enum<T>(
+        &self,
+        superclass: Option<&str>,
+        flags: i32,
+        context: Option<InterfacePointer>,
+        convert: fn(Entity) -> Result<T, ErrorKind>,
+    ) -> Result<Rows<T>, Error> {
         // No class is an empty name, not a missing one ([MS-WMI] 3.1.4.3.10).
-        let call = CreateClassEnum { superclass: superclass.unwrap_or_default().into(), flags, context: None };
-        let step = Step::Call { method: CreateClassEnum::NAME };
-        let opened = async {
-            let (reply, _) = self.services.call(&call).await.map_err(|e| self.error(step.clone(), e))?;
-            Rows::open(self, step.clone(), present(reply.enumerator, CreateClassEnum::NAME), self.plan(), class_of).await
-        };
-        self.within(step.clone(), opened).await
+        let call = CreateClassEnum { superclass: superclass.unwrap_or_default().into(), flags, context };
+        self.rows(&call, Step::Call { method: CreateClassEnum::NAME }, |r| r.enumerator, self.plan(), convert).await
     }
 
     /// The instances of a class.
     pub async fn instances(&self, class: &str, depth: Depth) -> Result<Rows<Object>, Error> {
         let flags = flags::RETURN_IMMEDIATELY | flags::FORWARD_ONLY | depth.flag();
-        let call = CreateInstanceEnum { class: Bstr::from(class), flags, context: None };
-        let step = Step::Call { method: CreateInstanceEnum::NAME };
+        self.instance_enum(class, flags, None, object_of).await
+    }
+
+    pub(crate) async fn instance_enum<T>(
+        &self,
+        class: &str,
+        flags: i32,
+        context: Option<InterfacePointer>,
+        convert: fn(Entity) -> Result<T, ErrorKind>,
+    ) -> Result<Rows<T>, Error> {
+        let call = CreateInstanceEnum { class: Bstr::from(class), flags, context };
+        self.rows(&call, Step::Call { method: CreateInstanceEnum::NAME }, |r| r.enumerator, self.plan(), convert).await
+    }
+
+    /// Calls a method that gives an enumerator, and opens it.
+    pub(crate) async fn rows<M: Method<Interface = IWbemServices>, T>(
+        &self,
+        call: &M,
+        step: Step,
+        enumerator: fn(M::Reply) -> Option<InterfacePointer>,
+        plan: Plan,
+        convert: fn(Entity) -> Result<T, ErrorKind>,
+    ) -> Result<Rows<T>, Error> {
         let opened = async {
-            let (reply, _) = self.services.call(&call).await.map_err(|e| self.error(step.clone(), e))?;
-            Rows::open(self, step.clone(), present(reply.enumerator, CreateInstanceEnum::NAME), self.plan(), object_of).await
+            let (reply, _) = self.services.call(call).await.map_err(|e| self.error(step.clone(), e))?;
+            Rows::open(self, step.clone(), present(enumerator(reply), M::NAME), plan, convert).await
         };
-        self.within(step.clone(), opened).await
+        self.within_time(plan.deadline, step.clone(), opened).await
+    }
+
+    /// The session that it belongs to.
+    pub(crate) fn client(&self) -> Client {
+        Client::of(self.session.clone())
     }
 
     pub(crate) fn plan(&self) -> Plan {

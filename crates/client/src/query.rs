@@ -2,10 +2,9 @@
 
 use crate::namespace::{Namespace, class_of, object_of, typed_of};
 use crate::rows::{Plan, Rows};
-use crate::session::present;
 use crate::{Error, ErrorKind, Misuse, Step};
 use rwmi_cim::{Class, Entity, Object, WbemStatus, wql};
-use rwmi_rpc::Method;
+use rwmi_dcom::InterfacePointer;
 use rwmi_wbem::flags;
 use rwmi_wbem::interfaces::ExecQuery;
 use serde::de::DeserializeOwned;
@@ -18,7 +17,9 @@ use std::time::Duration;
 pub struct Query {
     namespace: Namespace,
     text: String,
+    language: String,
     flags: i32,
+    context: Option<InterfacePointer>,
     checked: bool,
     plan: Plan,
 }
@@ -26,7 +27,13 @@ pub struct Query {
 impl Query {
     pub(crate) fn new(namespace: Namespace, text: String) -> Query {
         let plan = namespace.plan();
-        Query { namespace, text, flags: flags::RETURN_IMMEDIATELY | flags::FORWARD_ONLY, checked: true, plan }
+        let flags = flags::RETURN_IMMEDIATELY | flags::FORWARD_ONLY;
+        Query { namespace, text, language: "WQL".into(), flags, context: None, checked: true, plan }
+    }
+
+    /// As a form of [`crate::forms`] has it: the language by its name, all flags, and a context.
+    pub(crate) fn raw(self, language: &str, flags: i32, context: Option<InterfacePointer>) -> Self {
+        Query { language: language.into(), flags, context, ..self }
     }
 
     /// Rows in one answer of the server: so many, instead of few at first and then up to 256.
@@ -100,13 +107,9 @@ impl Query {
 
     async fn run<T>(self, convert: fn(Entity) -> Result<T, ErrorKind>) -> Result<Rows<T>, Error> {
         self.check()?;
-        let Query { namespace, text, flags, plan, .. } = &self;
-        let call = ExecQuery { language: "WQL".into(), query: text.as_str().into(), flags: *flags, context: None };
-        let opened = async {
-            let (reply, _) = namespace.services.call(&call).await.map_err(|e| namespace.error(Step::Query, e))?;
-            Rows::open(namespace, Step::Query, present(reply.enumerator, ExecQuery::NAME), *plan, convert).await
-        };
-        namespace.within_time(plan.deadline, Step::Query, opened).await
+        let Query { namespace, text, language, flags, context, plan, .. } = self;
+        let call = ExecQuery { language: language.as_str().into(), query: text.as_str().into(), flags, context };
+        namespace.rows(&call, Step::Query, |r| r.enumerator, plan, convert).await
     }
 
     fn check(&self) -> Result<(), Error> {

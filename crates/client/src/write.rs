@@ -33,11 +33,21 @@ impl Namespace {
     /// `ALREADY_EXISTS` or `NOT_FOUND` as the options' mode says; `ILLEGAL_NULL` where a key is missing, `NO_KEY` where the
     /// class has none, `PROVIDER_NOT_CAPABLE` where its provider takes no changes, `ACCESS_DENIED`.
     pub async fn put_instance(&self, instance: &Instance, options: &PutOptions) -> Result<String, Error> {
+        self.put_instance_with(instance, options, Vec::new()).await
+    }
+
+    /// As [`Namespace::put_instance`], with named values of the caller beside those of the options.
+    pub(crate) async fn put_instance_with(
+        &self,
+        instance: &Instance,
+        options: &PutOptions,
+        said: Vec<(String, ContextValue)>,
+    ) -> Result<String, Error> {
         let step = Step::Call { method: PutInstance::NAME };
         let path = Object::from(instance.clone()).relative_path().map(|p| p.to_string());
         let object = Some(self.pointer(&instance.clone().into())?);
         let flags = flags_of(options);
-        let context = context_of(options, Vec::new());
+        let context = context_of(options, said);
         let putting = async {
             if let Some(path) = path {
                 let call = PutInstance { object, flags, context, result: None };
@@ -70,8 +80,11 @@ impl Namespace {
 
     /// Deletes the instance at a path.
     pub async fn delete_instance(&self, path: &str) -> Result<(), Error> {
-        let call = DeleteInstance { path: path.into(), flags: 0, context: None, result: None };
-        self.simple(&call).await
+        self.delete_instance_with(path, None).await
+    }
+
+    pub(crate) async fn delete_instance_with(&self, path: &str, context: Option<InterfacePointer>) -> Result<(), Error> {
+        self.simple(&DeleteInstance { path: path.into(), flags: 0, context, result: None }).await
     }
 
     /// Makes a class or changes it. What it says for itself is sent with what it inherits; the server tells them apart.
@@ -80,15 +93,21 @@ impl Namespace {
     /// `INVALID_SUPERCLASS`, `CLASS_HAS_CHILDREN` and `CLASS_HAS_INSTANCES` where what depends on it would not fit,
     /// `INVALID_OPERATION` for a class of the system, `ALREADY_EXISTS` or `NOT_FOUND` as the options' mode says.
     pub async fn put_class(&self, class: &Class, options: &PutOptions) -> Result<(), Error> {
+        self.put_class_with(class, options, None).await
+    }
+
+    pub(crate) async fn put_class_with(&self, class: &Class, options: &PutOptions, context: Option<InterfacePointer>) -> Result<(), Error> {
         let object = Some(self.pointer(&Entity::Class(Arc::new(class.clone())))?);
-        let call = PutClass { object, flags: flags_of(options), context: None, result: None };
-        self.simple(&call).await
+        self.simple(&PutClass { object, flags: flags_of(options), context, result: None }).await
     }
 
     /// Deletes a class, those derived from it and their instances.
     pub async fn delete_class(&self, name: &str) -> Result<(), Error> {
-        let call = DeleteClass { class: name.into(), flags: 0, context: None, result: None };
-        self.simple(&call).await
+        self.delete_class_with(name, None).await
+    }
+
+    pub(crate) async fn delete_class_with(&self, name: &str, context: Option<InterfacePointer>) -> Result<(), Error> {
+        self.simple(&DeleteClass { class: name.into(), flags: 0, context, result: None }).await
     }
 
     /// Whether the server makes several changes as one: see [`Namespace::write_together`].

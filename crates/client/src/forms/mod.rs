@@ -1,0 +1,41 @@
+//! The five forms in which people write a call of WMI, each a thin layer over [`Client`](crate::Client) and
+//! [`Namespace`](crate::Namespace): whoever knows one of them is at home here, and all of them do the same thing on the wire.
+//!
+//! | Known from | Here |
+//! |---|---|
+//! | `Get-WmiObject Win32_OperatingSystem -ComputerName Computer_B` | [`get_wmi_object`] |
+//! | `GetObject("winmgmts:{impersonationLevel=impersonate}!\\Computer_B\root\cimv2")` | [`get_object`] |
+//! | `CimSession.Create("Computer_B")` | [`CimSession::create`] |
+//! | `new ManagementScope("\\\\Computer_B\\root\\cimv2")` | [`ManagementScope::new`] |
+//! | `IWbemLocator::ConnectServer` | [`Locator::connect_server`] |
+//!
+//! No form takes a password on its way past the caller: where none of its own is given, the [`Environment`] says who we are. `.`,
+//! `localhost`, this computer's own name and no name at all are this computer, where credentials are refused.
+
+mod cim;
+mod cmdlet;
+mod environment;
+mod levels;
+mod locator;
+mod management;
+mod moniker;
+mod object;
+mod scripting;
+mod values;
+
+pub use cim::{CimSession, CimSessionOptions, MiResult, OperationOptions, Protocol};
+pub use cmdlet::{
+    FromComputer, GetWmiObject, PutType, RemoveWmiObject, Results, SetWmiInstance, get_wmi_object, remove_wmi_object, set_wmi_instance,
+};
+pub use environment::Environment;
+pub use levels::{AuthenticationLevel, ImpersonationLevel};
+pub use locator::{Enumerator, Locator, Services};
+pub use management::{
+    ConnectionOptions, EnumerationOptions, ManagementClass, ManagementObjectSearcher, ManagementPath, ManagementScope, ObjectQuery,
+    RelatedObjectQuery, RelationshipQuery, SelectQuery,
+};
+pub use moniker::{Moniker, MonikerError, MonikerSecurity, Privilege};
+pub use object::{AssociatorsOf, Comparison, ReferencesOf, WmiObject};
+pub use rwmi_wbem::flags;
+pub use scripting::{Found, ObjectSet, SwbemLocator, SwbemServices, get_object};
+pub use values::NamedValueSet;
