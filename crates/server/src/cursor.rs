@@ -312,7 +312,7 @@ impl Feed {
 }
 
 /// About how many octets a row keeps.
-fn weight(row: &Entity) -> usize {
+pub(crate) fn weight(row: &Entity) -> usize {
     fn of(value: &Value) -> usize {
         size_of::<Value>()
             + match value {

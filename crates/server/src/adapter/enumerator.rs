@@ -1,11 +1,12 @@
 //! Enumerators: plain ones, and those that put many objects in a packet ([MS-WMI] 3.1.4.4, 3.1.4.6, 3.1.4.7). Both share one
 //! cursor.
 
+use super::rows::Rows;
 use super::services::Place;
 use super::{fail, status};
 use crate::access::Rights;
 use crate::broker::Failure;
-use crate::cursor::{AHEAD_MAX, Cursor, End, Taken};
+use crate::cursor::{AHEAD_MAX, End, Taken};
 use bytes::Bytes;
 use rwmi_cim::{Entity, WbemStatus};
 use rwmi_dcom::{self as dcom, ExportedObject, ObjectContext, Outcome};
@@ -55,7 +56,7 @@ pub(super) struct Enumerator {
 }
 
 struct Reading {
-    cursor: Cursor,
+    cursor: Rows,
     units: Encoder,
     packets: ObjectArrayEncoder,
     /// About how long an object is in a packet; decides how many are tried.
@@ -80,13 +81,13 @@ struct SmartEnumerator {
 }
 
 impl Enumerator {
-    pub(super) fn object(place: Arc<Place>, shape: Shape, cursor: Cursor) -> ExportedObject {
+    pub(super) fn object(place: Arc<Place>, shape: Shape, rows: impl Into<Rows>) -> ExportedObject {
         let options = || match shape {
             Shape::Ordinary => EncodeOptions::default(),
             Shape::Prototype => EncodeOptions::default().prototype(Prototype::Yes),
         };
         let reading = Reading {
-            cursor,
+            cursor: rows.into(),
             units: Encoder::new(options()),
             packets: ObjectArrayEncoder::new(PacketKind::SMART_ENUM, options()),
             object_len: 1024,
@@ -127,7 +128,7 @@ impl Reading {
     }
 
     /// The cursor, at the place that the client knows of.
-    fn cursor(&mut self) -> &mut Cursor {
+    fn cursor(&mut self) -> &mut Rows {
         if let Some(prepared) = self.prepared.take() {
             self.cursor.put_back(prepared.rows);
         }
@@ -278,7 +279,7 @@ impl WbemWcoSmartEnum for SmartEnumerator {
 impl SmartEnumerator {
     /// Writes the next packet while the client is busy with this one.
     fn prepare(&self, now: &Reading, count: u32) {
-        let ready = now.cursor.when_ready(now.fitting(count));
+        let Some(ready) = now.cursor.when_ready(now.fitting(count)) else { return };
         let reading = self.reading.clone();
         let task = tokio::spawn(async move {
             if timeout(PREPARE_MAX, ready).await.is_ok() {

@@ -9,6 +9,7 @@ mod login;
 mod method;
 mod part;
 mod put;
+mod rows;
 mod rules;
 mod services;
 

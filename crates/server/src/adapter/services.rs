@@ -7,6 +7,7 @@ use super::put::{self, Transaction};
 use super::rules::relative_namespace;
 use super::{Realm, SessionGuard, check_context, fail, status};
 use crate::access::{Principal, Rights};
+use crate::broker::events::Kind;
 use crate::broker::{Failure, Options};
 use crate::cursor::Cursor;
 use rwmi_cim::{Class, Entity, ObjectPath, Operation, PathKeys, RequestContext, Sink, WbemStatus};
@@ -288,11 +289,21 @@ impl WbemServices for Services {
 
     async fn exec_notification_query(&self, cx: &ObjectContext, call: ExecNotificationQuery) -> Outcome<ExecNotificationQueryReply> {
         check_len(&call.query, QUERY_LEN_MAX).map_err(status)?;
-        need(&call.query)?;
+        let query = need(&call.query)?;
         check_wql(&call.language)?;
         check_flags(22, call.flags).map_err(status)?;
+        check_context(call.context.as_ref())?;
         self.place.admit(cx, Rights::ENABLE)?;
-        Err(fail(Failure::new(WbemStatus::NOT_SUPPORTED, "this server does not deliver events")))
+        let events = self.place.realm.core.broker.events();
+        let mut subscribed = events.subscribe(&self.place.request, &query, Kind::Temporary).await;
+        if matches!(&subscribed, Err(f) if f.status == WbemStatus::QUOTA_VIOLATION) {
+            // What closed connections left open does not count.
+            cx.exporter.reclaim(cx.call.caller.as_deref());
+            subscribed = events.subscribe(&self.place.request, &query, Kind::Temporary).await;
+        }
+        let subscription = subscribed.map_err(fail)?;
+        let enumerator = Enumerator::object(self.place.clone(), Shape::Ordinary, subscription);
+        Ok((ExecNotificationQueryReply { enumerator: Some(cx.export(enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
     }
 
     async fn exec_method(&self, cx: &ObjectContext, call: ExecMethod) -> Outcome<ExecMethodReply> {

@@ -1,6 +1,7 @@
 //! The broker: plans an operation, asks the providers, filters what they say ([MS-WMI] 3.1.4).
 
 mod builtin;
+pub(crate) mod events;
 mod method;
 mod paths;
 mod pump;
@@ -13,14 +14,14 @@ pub(crate) use paths::keys_of;
 use crate::store::{Namespace, Repository, Tree, fold};
 use pump::{Outlet, Sieve, pump};
 use rwmi_cim::{Class, Decoration, DynProvider, Entity, Enumerate, Management, Operation, RequestContext, Sink, Value, WbemStatus};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Answers operations from the repository and the providers.
 pub struct Broker {
     repository: Arc<Repository>,
-    providers: HashMap<String, Arc<dyn DynProvider>>,
+    providers: events::Providers,
+    events: Arc<events::Hub>,
     provider_names: Vec<String>,
     server_name: String,
     silence_max: Duration,
@@ -97,14 +98,16 @@ impl Broker {
         silence_max: Duration,
     ) -> Broker {
         let providers: Vec<_> = providers.into_iter().collect();
-        Broker {
-            repository,
-            provider_names: providers.iter().map(|p| p.name().to_owned()).collect(),
-            providers: providers.into_iter().map(|p| (fold(p.name()), p)).collect(),
-            server_name: server_name.into(),
-            silence_max,
-            allowed: Allowed::default(),
-        }
+        let provider_names = providers.iter().map(|p| p.name().to_owned()).collect();
+        let providers: events::Providers = Arc::new(providers.into_iter().map(|p| (fold(p.name()), p)).collect());
+        let server_name = server_name.into();
+        let events = events::Hub::new(repository.clone(), providers.clone(), &server_name, silence_max);
+        Broker { repository, provider_names, providers, events, server_name, silence_max, allowed: Allowed::default() }
+    }
+
+    /// Who waits for events, and what tells of them.
+    pub(crate) fn events(&self) -> &Arc<events::Hub> {
+        &self.events
     }
 
     /// The same broker with methods that may change this machine.
@@ -131,6 +134,13 @@ impl Broker {
     pub async fn run(&self, cx: &RequestContext, options: Options, op: Operation, sink: &Sink) -> Result<(), Failure> {
         if let Operation::Put { .. } | Operation::Delete(_) | Operation::PutClass { .. } | Operation::DeleteClass(_) = op {
             return self.write(cx, op, sink).await;
+        }
+        if let Operation::Subscribe(query) = op {
+            let subscription = self.events.subscribe(cx, &query, events::Kind::Temporary).await?;
+            // What a sink cannot be told ends the operation: that events were dropped, that a source failed.
+            loop {
+                sink.indicate(subscription.next().await.failure()?).await?;
+            }
         }
         let tree = self.repository.tree();
         let namespace = tree

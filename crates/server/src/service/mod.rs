@@ -1,5 +1,6 @@
 //! The server as a whole: ports, the local socket, objects, and their end.
 
+mod background;
 mod control;
 mod endpoint;
 mod listen;
@@ -81,6 +82,8 @@ pub enum Server {}
 /// A server that runs until it is shut down or dropped.
 #[derive(Debug)]
 pub struct Running {
+    #[cfg(test)]
+    broker: Arc<Broker>,
     addresses: Vec<Addresses>,
     local: Local,
     stop: watch::Sender<bool>,
@@ -164,25 +167,47 @@ impl Server {
         let socket = data_dir.join(SOCKET_NAME);
         let unix = local_listener(&socket).map_err(|source| ServeError::Socket { path: socket.clone(), source })?;
         tasks.spawn(serve_local(unix, socket, local.clone(), limits.options.clone(), stopped.clone()));
+        tasks.spawn(background::run(parts.core.broker.clone(), stopped.clone()));
         for exporter in [exporter.clone(), local.port.exporter.clone()] {
             tasks.spawn(run_down(exporter, stopped.clone()));
         }
-        Ok(Running { addresses, local, stop, tasks })
+        Ok(Running {
+            #[cfg(test)]
+            broker: parts.core.broker.clone(),
+            addresses,
+            local,
+            stop,
+            tasks,
+        })
     }
 
     /// Starts a server without ports, data directory and accounts: [`Running::connect`] is the only way in, and its caller
     /// may do everything.
     pub async fn in_process(config: Config, providers: Vec<Arc<dyn DynProvider>>) -> Result<Running, ServeError> {
         let repository = Repository::in_memory(&Schema { test: config.test.rows > 0 })?;
-        let local = Parts::new(&config, repository, providers, None).local(&config, config.server.object_port, None)?;
+        let parts = Parts::new(&config, repository, providers, None);
+        let local = parts.local(&config, config.server.object_port, None)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
+        tasks.spawn(background::run(parts.core.broker.clone(), stopped.clone()));
         tasks.spawn(run_down(local.port.exporter.clone(), stopped));
-        Ok(Running { addresses: Vec::new(), local, stop, tasks })
+        Ok(Running {
+            #[cfg(test)]
+            broker: parts.core.broker.clone(),
+            addresses: Vec::new(),
+            local,
+            stop,
+            tasks,
+        })
     }
 }
 
 impl Running {
+    #[cfg(test)]
+    pub(crate) fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
     /// Where it listens.
     pub fn addresses(&self) -> &[Addresses] {
         &self.addresses

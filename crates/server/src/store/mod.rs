@@ -13,6 +13,7 @@ mod write;
 #[cfg(test)]
 mod written;
 
+pub(crate) use tree::key_of;
 pub use tree::{Namespace, Tree, fold, fold_namespace};
 
 pub use write::{Batch, Change, Subject};

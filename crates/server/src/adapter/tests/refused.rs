@@ -48,8 +48,6 @@ async fn asynchronous_calls_and_events_are_refused_with_nulls() {
     refused(&s, CreateInstanceEnumAsync { class, flags, context: None, sink: sink.clone() }, no).await;
     let query = ExecQueryAsync { language: language.clone(), query: text.clone(), flags, context: None, sink: sink.clone() };
     refused(&s, query, no).await;
-    let events = ExecNotificationQuery { language: language.clone(), query: text.clone(), flags: 0x30, context: None };
-    refused(&s, events, no).await;
     refused(&s, ExecNotificationQueryAsync { language, query: text, flags, context: None, sink: sink.clone() }, no).await;
     let call = ExecMethodAsync { path, method: "X".into(), flags, context, in_params: None, sink: sink.clone() };
     refused(&s, call, no).await;
