@@ -26,6 +26,8 @@ pub struct Config {
     pub security: SecurityConfig,
     /// `[limits]`: what one client may use up.
     pub limits: LimitsConfig,
+    /// `[consumers]`: what permanent subscriptions may do.
+    pub consumers: ConsumersConfig,
     /// `[methods]`: which methods may change this machine, and as whom.
     pub methods: MethodsConfig,
     /// `[source]`: what the providers read.
@@ -90,6 +92,18 @@ pub struct LimitsConfig {
     pub provider_timeout: Duration,
 }
 
+/// `[consumers]`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ConsumersConfig {
+    /// `log-directory`: where LogFileEventConsumer writes, and below it; default none: it writes nothing.
+    pub log_directory: Option<PathBuf>,
+    /// `journal-socket`: where NTEventLogEventConsumer writes; default `/run/systemd/journal/socket`, an empty text is nowhere.
+    pub journal_socket: Option<PathBuf>,
+    /// `smtp-servers`: by which SMTPEventConsumer sends, `host` or `host:port`; default none: it sends nothing.
+    pub smtp_servers: Vec<String>,
+}
+
 /// `[methods]`.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
@@ -152,6 +166,12 @@ impl Default for LimitsConfig {
             results_len_max: 256 << 20,
             provider_timeout: Duration::from_secs(30),
         }
+    }
+}
+
+impl Default for ConsumersConfig {
+    fn default() -> Self {
+        ConsumersConfig { log_directory: None, journal_socket: Some("/run/systemd/journal/socket".into()), smtp_servers: Vec::new() }
     }
 }
 
@@ -265,7 +285,7 @@ impl Reading<'_> {
     }
 
     fn document(&mut self, document: &DeTable<'_>, config: &mut Config) {
-        const SECTIONS: &[&str] = &["server", "security", "limits", "methods", "source", "test"];
+        const SECTIONS: &[&str] = &["server", "security", "limits", "methods", "consumers", "source", "test"];
         for (key, value) in document {
             let (name, at) = (key.get_ref().as_ref(), key.span().start);
             let Some(table) = value.get_ref().as_table() else {
@@ -277,6 +297,7 @@ impl Reading<'_> {
                 "server" => entries.for_each(|e| self.server(e, &mut config.server)),
                 "security" => entries.for_each(|e| self.security(e, &mut config.security)),
                 "limits" => entries.for_each(|e| self.limits(e, &mut config.limits)),
+                "consumers" => entries.for_each(|e| self.consumers(e, &mut config.consumers)),
                 "methods" => entries.for_each(|e| self.methods(e, &mut config.methods)),
                 "source" => entries.for_each(|e| self.source(e, &mut config.source)),
                 "test" => entries.for_each(|e| self.test(e, &mut config.test)),
@@ -369,6 +390,16 @@ impl Reading<'_> {
             "results-mib" => out.results_len_max = count(65536).map_or(out.results_len_max, |n| (n as usize) << 20),
             "provider-seconds" => out.provider_timeout = count(3600).map_or(out.provider_timeout, Duration::from_secs),
             _ => self.unknown(at, key, KEYS, "key"),
+        }
+    }
+
+    fn consumers(&mut self, (key, at, value): Entry<'_, '_>, out: &mut ConsumersConfig) {
+        match key {
+            "log-directory" => self.set(&mut out.log_directory, |s| s.path(at, key, value).map(Some)),
+            "journal-socket" if value.as_str() == Some("") => out.journal_socket = None,
+            "journal-socket" => self.set(&mut out.journal_socket, |s| s.path(at, key, value).map(Some)),
+            "smtp-servers" => self.set(&mut out.smtp_servers, |s| s.strings(at, key, value)),
+            _ => self.unknown(at, key, &["log-directory", "journal-socket", "smtp-servers"], "key"),
         }
     }
 
@@ -545,6 +576,10 @@ mod tests {
             [methods]
             allow = ["Win32_Process.Create"]
             users = { alice = "ops", "a b" = "x" }
+            [consumers]
+            log-directory = "/var/log/rwmi"
+            journal-socket = "/run/j"
+            smtp-servers = ["mail:587"]
             [source]
             root = "/srv/tree"
             dbus = "unix:path=/x"
@@ -565,6 +600,10 @@ mod tests {
         assert_eq!((l.enumerator_len_max, l.results_len_max, l.provider_timeout.as_secs()), (1 << 20, 2 << 20, 8));
         assert_eq!(c.methods.allow, ["Win32_Process.Create"]);
         assert_eq!(c.methods.users, [("a b".to_owned(), "x".to_owned()), ("alice".into(), "ops".into())]);
+        assert_eq!(c.consumers.log_directory.as_deref(), Some(Path::new("/var/log/rwmi")));
+        assert_eq!(c.consumers.journal_socket.as_deref(), Some(Path::new("/run/j")));
+        assert_eq!(c.consumers.smtp_servers, ["mail:587"]);
+        assert_eq!(Config::parse("[consumers]\njournal-socket = \"\"").unwrap().consumers.journal_socket, None);
         assert_eq!((c.source.root.to_str(), c.source.dbus.as_deref()), (Some("/srv/tree"), Some("unix:path=/x")));
         assert_eq!(c.test.rows, 100_000);
     }

@@ -13,6 +13,10 @@ pub struct Schema {
 
 /// Compiled into every namespace.
 const SYSTEM: (&str, &str) = ("system.mof", include_str!("../mof/system.mof"));
+/// Compiled into the namespaces of [`CONSUMING`].
+const CONSUMERS: (&str, &str) = ("subscription.mof", include_str!("../mof/subscription.mof"));
+/// Where Windows has the standard consumers.
+const CONSUMING: [&str; 2] = [r"root\subscription", r"root\default"];
 /// Compiled where their own pragmas say.
 const TEXTS: [(&str, &str); 3] = [
     ("root.mof", include_str!("../mof/root.mof")),
@@ -23,7 +27,7 @@ const TEST: (&str, &str) = ("test.mof", include_str!("../mof/test.mof"));
 
 impl Schema {
     fn namespaces(self) -> Vec<&'static str> {
-        let mut names = vec!["root", r"root\cimv2", r"root\default"];
+        let mut names = vec!["root", r"root\cimv2", r"root\default", r"root\subscription"];
         if self.test {
             names.push(r"root\test");
         }
@@ -42,7 +46,7 @@ impl Schema {
 impl Shipped for Schema {
     fn stamp(&self) -> Vec<u8> {
         let mut hash = Sha256::new();
-        for (name, text) in [SYSTEM].into_iter().chain(self.texts()) {
+        for (name, text) in [SYSTEM, CONSUMERS].into_iter().chain(self.texts()) {
             hash.update(name.as_bytes());
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
@@ -65,6 +69,9 @@ impl Shipped for Schema {
         for text in self.texts() {
             compile(text, "root")?;
         }
+        for namespace in CONSUMING {
+            compile(CONSUMERS, namespace)?;
+        }
         let namespace = |name: &&str| Namespace::new(*name, memory.classes(name).cloned(), memory.instances(name).to_vec());
         Ok(self.namespaces().iter().map(namespace).collect())
     }
@@ -76,7 +83,7 @@ mod tests {
     use crate::store::{Repository, Tree};
 
     fn check_tree(tree: &Tree) {
-        for name in ["root", r"root\cimv2", r"root\default", r"root\test"] {
+        for name in ["root", r"root\cimv2", r"root\default", r"root\subscription", r"root\test"] {
             let namespace = tree.namespace(name).unwrap();
             assert!(namespace.class("__NAMESPACE", false).unwrap().property("Name").unwrap().is_key());
             assert!(namespace.class("__Win32Provider", false).unwrap().is_a("__SystemClass"));
