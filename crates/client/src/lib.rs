@@ -39,6 +39,7 @@ mod typed;
 mod way;
 mod write;
 
+pub mod blocking;
 pub mod forms;
 
 pub use account::{Account, Authority};
