@@ -233,7 +233,15 @@ pub(crate) struct MofExport {
     #[arg(long)]
     pub(crate) system: bool,
 
-    /// The classes; all of the namespace where none is named
+    /// In the MOF of DSP0004, for compilers of other systems; what it cannot say is told on standard error
+    #[arg(long, conflicts_with = "instances")]
+    pub(crate) standard: bool,
+
+    /// With the instances that the server stores, those of the system's classes too, and not what providers tell
+    #[arg(long)]
+    pub(crate) instances: bool,
+
+    /// The classes; all of the namespace where none is named. With --standard also those that they need
     pub(crate) classes: Vec<String>,
 }
 

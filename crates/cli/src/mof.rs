@@ -54,6 +54,7 @@ async fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
             seen: RefCell::default(),
             failed: RefCell::default(),
             namespaces: BTreeSet::new(),
+            deleted: Vec::new(),
             operations: Vec::new(),
         };
         let compiled = block_in_place(|| mof::compile_into(&document, &namespace, &mut server));
@@ -131,6 +132,8 @@ struct Server {
     failed: RefCell<Option<Error>>,
     /// Namespaces that the text makes, in lower case.
     namespaces: BTreeSet<String>,
+    /// Classes that the text deletes, with their namespaces in lower case.
+    deleted: Vec<(String, String)>,
     operations: Vec<(String, Operation)>,
 }
 
@@ -180,6 +183,8 @@ impl Target for Server {
             self.failed.borrow_mut().get_or_insert(error);
             None
         });
+        // What derives from a class that the text deletes goes with it.
+        let class = class.filter(|c| !self.deleted.iter().any(|(n, above)| *n == key.0 && c.is_a(above)));
         self.seen.borrow_mut().insert(key, class.clone());
         class
     }
@@ -204,7 +209,13 @@ impl Target for Server {
 
     fn delete_class(&mut self, namespace: &str, name: &str) -> Result<(), WbemStatus> {
         self.class(namespace, name).ok_or(WbemStatus::NOT_FOUND)?;
-        self.seen.borrow_mut().insert((namespace.to_lowercase(), name.to_lowercase()), None);
+        let namespace_folded = namespace.to_lowercase();
+        for ((place, _), class) in self.seen.borrow_mut().iter_mut() {
+            if *place == namespace_folded && class.as_ref().is_some_and(|c| c.is_a(name)) {
+                *class = None;
+            }
+        }
+        self.deleted.push((namespace_folded, name.to_owned()));
         self.operations.push((namespace.to_owned(), Operation::DeleteClass(name.to_owned())));
         Ok(())
     }
@@ -260,26 +271,96 @@ async fn export(args: MofExport) -> Result<ExitCode, Failure> {
     let targets = Targets::new(args.connect)?;
     for host in targets.hosts() {
         let (client, namespace, _) = targets.open(host).await?;
-        let names = if args.classes.is_empty() {
-            let all = namespace.classes(None, Depth::Deep).await?.collect().await?;
-            let mut all: Vec<&Arc<Class>> = all.iter().filter(|c| args.system || !c.name.starts_with("__")).collect();
-            // A class is declared after the one that it derives from.
-            all.sort_by_key(|c| (c.derivation.len(), c.name.to_lowercase()));
-            all.into_iter().map(|c| c.name.clone()).collect()
+        let text = if args.standard {
+            let standard = mof::print_standard(&exported(&namespace, &args.classes, args.system, true).await?);
+            tell_changes(namespace.name(), &standard.changes);
+            standard.text
         } else {
-            args.classes.clone()
+            let mut text = format!("#pragma namespace(\"\\\\\\\\.\\\\{}\")\n", namespace.name().replace('\\', r"\\"));
+            for class in exported(&namespace, &args.classes, args.system, false).await? {
+                // What goes in again declares no class of the system: every namespace has them.
+                if args.instances && !args.system && class.name.starts_with("__") {
+                    continue;
+                }
+                text += "\n";
+                text += &mof::print_class(&class);
+            }
+            if args.instances {
+                instances(&namespace, &args.classes, &mut text).await?;
+            }
+            text
         };
-        let mut text = format!("#pragma namespace(\"\\\\\\\\.\\\\{}\")\n", namespace.name().replace('\\', r"\\"));
-        for name in names {
-            let class = namespace.amended_class(&name).await?;
-            text += "\n";
-            text += &mof::print_class(&class);
-        }
         drop(namespace);
         client.close().await;
         print(&text)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The classes of a namespace, in an order in which they can be declared; those that are named, else all. With `needed` also those
+/// that these need: above them, in their references and in their embedded objects.
+async fn exported(namespace: &Namespace, names: &[String], system: bool, needed: bool) -> Result<Vec<Arc<Class>>, Failure> {
+    if names.is_empty() {
+        let all = namespace.classes(None, Depth::Deep).await?.collect().await?;
+        let mut all: Vec<Arc<Class>> = all.into_iter().filter(|c| system || !c.name.starts_with("__")).collect();
+        // A class is declared after the one that it derives from.
+        all.sort_by_key(|c| (c.derivation.len(), c.name.to_lowercase()));
+        let mut classes = Vec::with_capacity(all.len());
+        for class in all {
+            classes.push(namespace.amended_class(&class.name).await?);
+        }
+        return Ok(classes);
+    }
+    let (mut seen, mut classes): (BTreeSet<String>, Vec<Arc<Class>>) = (BTreeSet::new(), Vec::new());
+    let mut wanted: Vec<String> = names.iter().rev().cloned().collect();
+    while let Some(name) = wanted.pop() {
+        if !seen.insert(name.to_lowercase()) {
+            continue;
+        }
+        let class = namespace.amended_class(&name).await?;
+        if needed {
+            wanted.extend(mof::needs(&class).into_iter().filter(|n| system || !n.starts_with("__")));
+        }
+        classes.push(class);
+    }
+    classes.sort_by_key(|c| c.derivation.len());
+    Ok(classes)
+}
+
+/// Says on standard error what a text in the standard's words does not say as WMI does.
+fn tell_changes(namespace: &str, changes: &[mof::Change]) {
+    let most = 3;
+    eprintln!("not said as WMI says it:\n  pragma namespace: left out (1: {namespace})");
+    for change in changes {
+        let places: Vec<&str> = change.places.iter().take(most).map(String::as_str).collect();
+        let more = if change.places.len() > most { ", ..." } else { "" };
+        eprintln!("  {} ({}: {}{more})", change.what, change.places.len(), places.join(", "));
+    }
+}
+
+/// Prints what the server stores: not namespaces, which have classes of their own, not what it says of itself, not what providers tell.
+async fn instances(namespace: &Namespace, names: &[String], text: &mut String) -> Result<(), Failure> {
+    let all = namespace.classes(None, Depth::Deep).await?.collect().await?;
+    let stored = |c: &&Arc<Class>| {
+        let named = names.is_empty() || names.iter().any(|n| n.eq_ignore_ascii_case(&c.name));
+        let of_service = c.name.starts_with("__") && (c.is_singleton() || c.name.eq_ignore_ascii_case("__NAMESPACE"));
+        named && !of_service && !c.is_abstract() && c.provider().is_none()
+    };
+    let mut all: Vec<&Arc<Class>> = all.iter().filter(stored).collect();
+    all.sort_by_key(|c| c.name.to_lowercase());
+    for class in all {
+        let mut found = Vec::new();
+        for object in namespace.instances(&class.name, Depth::Shallow).await?.collect().await? {
+            let instance = object.to_instance().map_err(|e| Failure::new(format!("an instance of {}: {e}", class.name)))?;
+            found.push((object.relative_path().map(|p| p.to_string()), mof::print_instance(&instance)));
+        }
+        found.sort();
+        for (_, printed) in found {
+            *text += "\n";
+            *text += &printed;
+        }
+    }
+    Ok(())
 }
 
 fn print(text: &str) -> Result<(), Failure> {

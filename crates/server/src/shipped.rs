@@ -18,16 +18,17 @@ const CONSUMERS: (&str, &str) = ("subscription.mof", include_str!("../mof/subscr
 /// Where Windows has the standard consumers.
 const CONSUMING: [&str; 2] = [r"root\subscription", r"root\default"];
 /// Compiled where their own pragmas say.
-const TEXTS: [(&str, &str); 3] = [
+const TEXTS: [(&str, &str); 4] = [
     ("root.mof", include_str!("../mof/root.mof")),
     ("cimv2.mof", include_str!("../mof/cimv2.mof")),
     ("default.mof", include_str!("../mof/default.mof")),
+    ("wmi.mof", include_str!("../mof/wmi.mof")),
 ];
 const TEST: (&str, &str) = ("test.mof", include_str!("../mof/test.mof"));
 
 impl Schema {
     fn namespaces(self) -> Vec<&'static str> {
-        let mut names = vec!["root", r"root\cimv2", r"root\default", r"root\subscription"];
+        let mut names = vec!["root", r"root\cimv2", r"root\default", r"root\subscription", r"root\wmi"];
         if self.test {
             names.push(r"root\test");
         }

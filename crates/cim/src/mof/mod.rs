@@ -36,7 +36,7 @@ pub use ast::{
 pub use compile::{Compiled, DEFAULT_NAMESPACE, Target, compile, compile_into};
 pub use memory::Memory;
 pub use print::{print_class, print_instance};
-pub use standard::{Change, Standard, print_standard};
+pub use standard::{Change, Standard, needs, print_standard};
 
 use crate::{Diag, WbemStatus};
 use std::fmt;

@@ -418,7 +418,7 @@ async fn classes_are_enumerated() {
     let names: P<IEnumWbemClassObject> = root.at(ipid(reply.enumerator.as_ref()));
     let (reply, _) = names.call(&Next { timeout_ms: -1, count: 10 }).await.unwrap();
     let names: Vec<String> = reply.objects.objects.iter().map(|o| entity(o.as_ref()).as_instance().unwrap().get("Name").unwrap()).collect();
-    assert_eq!(names, ["cimv2", "default", "subscription", "test"]);
+    assert_eq!(names, ["cimv2", "default", "subscription", "test", "wmi"]);
 }
 
 #[tokio::test]

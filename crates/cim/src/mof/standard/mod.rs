@@ -41,8 +41,8 @@ pub fn print_standard(classes: &[Arc<Class>]) -> Standard {
     writer.finish()
 }
 
-/// The classes that one needs before it: its superclass, and those of its references and embedded objects.
-fn needs(class: &Class) -> Vec<String> {
+/// The classes that one needs before it in such a text: its superclass, and those of its references and embedded objects.
+pub fn needs(class: &Class) -> Vec<String> {
     let decl = ClassDecl::of(class);
     let parameters = decl.methods.iter().flat_map(|m| &m.parameters);
     let members = decl.properties.iter().chain(parameters).filter_map(|p| p.class.clone());
@@ -107,7 +107,14 @@ struct Piece {
     superclass: Option<String>,
     qualifiers: Vec<Qualifier>,
     properties: Vec<(Form, String, Vec<Qualifier>, Value)>,
-    methods: Vec<(Type, String, Vec<Qualifier>, Vec<(Form, String, Vec<Qualifier>)>)>,
+    methods: Vec<PieceMethod>,
+}
+
+struct PieceMethod {
+    returns: Type,
+    name: String,
+    qualifiers: Vec<Qualifier>,
+    parameters: Vec<(Form, String, Vec<Qualifier>)>,
 }
 
 #[derive(Default)]
@@ -170,7 +177,7 @@ impl Writer {
         for m in &decl.methods {
             let inherited = returns.get(&m.name.to_lowercase()).copied();
             if let Some(method) = self.method(&class.name, m, inherited) {
-                returns.insert(m.name.to_lowercase(), method.0);
+                returns.insert(m.name.to_lowercase(), method.returns);
                 piece.methods.push(method);
             }
         }
@@ -245,13 +252,7 @@ impl Writer {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a method of a piece")]
-    fn method(
-        &mut self,
-        class: &str,
-        m: &MethodDecl,
-        inherited: Option<Type>,
-    ) -> Option<(Type, String, Vec<Qualifier>, Vec<(Form, String, Vec<Qualifier>)>)> {
+    fn method(&mut self, class: &str, m: &MethodDecl, inherited: Option<Type>) -> Option<PieceMethod> {
         let place = format!("{class}.{}()", m.name);
         let returns = match &m.returns {
             None => {
@@ -286,7 +287,7 @@ impl Writer {
             qualifiers.extend(embedding(&form));
             parameters.push((form, p.name.clone(), qualifiers));
         }
-        Some((returns, m.name.clone(), qualifiers, parameters))
+        Some(PieceMethod { returns, name: m.name.clone(), qualifiers, parameters })
     }
 
     /// The qualifiers that can stand there; of the standard's with the values that it wants.
@@ -399,8 +400,8 @@ impl Piece {
     fn sets(&mut self) -> Vec<(String, &mut Vec<Qualifier>)> {
         let mut sets = vec![(String::new(), &mut self.qualifiers)];
         sets.extend(self.properties.iter_mut().map(|(_, name, set, _)| (format!(".{name}"), set)));
-        for (_, method, set, parameters) in &mut self.methods {
-            sets.push((format!(".{method}()"), set));
+        for PieceMethod { name: method, qualifiers, parameters, .. } in &mut self.methods {
+            sets.push((format!(".{method}()"), qualifiers));
             sets.extend(parameters.iter_mut().map(|(_, name, set)| (format!(".{method}({name})"), set)));
         }
         sets
@@ -425,7 +426,7 @@ impl Piece {
             }
             out.push_str(";\n");
         }
-        for (returns, name, qualifiers, parameters) in &self.methods {
+        for PieceMethod { returns, name, qualifiers, parameters } in &self.methods {
             out.push_str("  ");
             print_qualifiers(out, qualifiers, others, " ");
             out.push_str(returns.cim.name());
