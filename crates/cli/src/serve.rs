@@ -10,6 +10,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Serves, or only looks at the configuration.
@@ -25,7 +26,10 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
-    runtime.block_on(serve(config))
+    let served = runtime.block_on(serve(config));
+    // A provider that hangs in a system call ends with the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    served
 }
 
 async fn serve(config: Config) -> Result<ExitCode, Failure> {

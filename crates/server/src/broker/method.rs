@@ -63,7 +63,7 @@ impl Running<'_> {
     /// The class of the instance that is at a path: the one that decides what a method does.
     async fn class_of(&self, path: &ObjectPath) -> Result<Arc<Class>, Failure> {
         let (sink, found) = Sink::bounded(1);
-        let outlet = Outlet { sink: &sink, decoration: self.outlet.decoration.clone(), first_only: true, delivered: 0 };
+        let outlet = Outlet { sink: &sink, decoration: self.outlet.decoration.clone(), first_only: true, delivered: Default::default() };
         let options = Options { amended: self.options.amended, ..Options::default() };
         let getting = Running { broker: self.broker, cx: self.cx, options, tree: self.tree, namespace: self.namespace, outlet };
         getting.get(path.clone()).await?;

@@ -1,7 +1,9 @@
 //! The broker: plans an operation, asks the providers, filters what they say ([MS-WMI] 3.1.4).
 
+mod ask;
 mod builtin;
 pub(crate) mod events;
+mod isolate;
 mod method;
 mod paths;
 mod pump;
@@ -12,8 +14,9 @@ pub(crate) use method::{Allowed, on_behalf};
 pub(crate) use paths::keys_of;
 
 use crate::store::{Namespace, Repository, Tree, fold};
-use pump::{Outlet, Sieve, pump};
-use rwmi_cim::{Class, Decoration, DynProvider, Entity, Enumerate, Management, Operation, RequestContext, Sink, Value, WbemStatus};
+use isolate::Isolated;
+use pump::{Outlet, Sieve};
+use rwmi_cim::{Class, Decoration, DynProvider, Entity, Management, Operation, RequestContext, Sink, Value, WbemStatus};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +102,8 @@ impl Broker {
     ) -> Broker {
         let providers: Vec<_> = providers.into_iter().collect();
         let provider_names = providers.iter().map(|p| p.name().to_owned()).collect();
-        let providers: events::Providers = Arc::new(providers.into_iter().map(|p| (fold(p.name()), p)).collect());
+        let providers: events::Providers =
+            Arc::new(providers.into_iter().map(|p| (fold(p.name()), Arc::new(Isolated::new(p)) as Arc<dyn DynProvider>)).collect());
         let server_name = server_name.into();
         let events = events::Hub::new(repository.clone(), providers.clone(), &server_name, silence_max);
         Broker { repository, provider_names, providers, events, server_name, silence_max, allowed: Allowed::default() }
@@ -146,7 +150,8 @@ impl Broker {
         let namespace = tree
             .namespace(&cx.namespace)
             .ok_or_else(|| Failure::new(WbemStatus::INVALID_NAMESPACE, format!("there is no namespace {:?}", cx.namespace)))?;
-        let outlet = Outlet { sink, decoration: Arc::new(self.decoration(&cx.namespace)), first_only: false, delivered: 0 };
+        let outlet =
+            Outlet { sink, decoration: Arc::new(self.decoration(&cx.namespace)), first_only: false, delivered: Default::default() };
         let operation = Running { broker: self, cx, options, tree: &tree, namespace, outlet };
         match op {
             Operation::Get(path) => operation.get(path).await,
@@ -190,17 +195,17 @@ impl<'a> Running<'a> {
         family
     }
 
-    async fn deliver_class(&mut self, class: &Arc<Class>) -> Result<(), Failure> {
+    async fn deliver_class(&self, class: &Arc<Class>) -> Result<(), Failure> {
         let class = Class { decoration: Some((*self.outlet.decoration).clone()), ..(**class).clone() };
         Ok(self.outlet.sink.deliver(Entity::Class(Arc::new(class))).await?)
     }
 
-    async fn get_class(mut self, name: &str) -> Result<(), Failure> {
+    async fn get_class(self, name: &str) -> Result<(), Failure> {
         let class = self.class(name)?;
         self.deliver_class(class).await
     }
 
-    async fn enum_classes(mut self, superclass: &str, deep: bool) -> Result<(), Failure> {
+    async fn enum_classes(self, superclass: &str, deep: bool) -> Result<(), Failure> {
         let (namespace, amended) = (self.namespace, self.options.amended);
         let classes = if deep { namespace.descendants(superclass, amended) } else { namespace.children(superclass, amended) };
         for class in classes.ok_or_else(|| Failure::no_class(superclass))? {
@@ -209,62 +214,14 @@ impl<'a> Running<'a> {
         Ok(())
     }
 
-    async fn enumerate(mut self, name: &str, deep: bool) -> Result<(), Failure> {
+    async fn enumerate(self, name: &str, deep: bool) -> Result<(), Failure> {
         let class = self.class(name)?;
         if class.keys().next().is_none() && !class.is_singleton() && !class.is_abstract() && class.provider().is_none() {
             // Such a class cannot have instances: not an error, there are none.
             tracing::debug!(class = class.name, "a class without keys is enumerated");
         }
-        let mut first_failure = None;
-        for class in self.family(class, deep) {
-            let sieve: Sieve<'_> = Box::new(|object| Ok(Some(object)));
-            self.instances(class, &Wanted::default(), sieve, &mut first_failure).await?;
-        }
-        first_failure.map_or(Ok(()), Err)
-    }
-
-    /// Delivers the instances of exactly this class. A provider's failure is kept and the next class asked; only the reader's
-    /// going away ends it all.
-    async fn instances(
-        &mut self,
-        class: &Arc<Class>,
-        wanted: &Wanted,
-        mut sieve: Sieve<'_>,
-        first_failure: &mut Option<Failure>,
-    ) -> Result<(), Failure> {
-        if class.is_abstract() {
-            return Ok(());
-        }
-        let result = match class.provider() {
-            Some(name) => match self.broker.providers.get(&fold(name)) {
-                Some(provider) => {
-                    let mut request = Enumerate::all(class);
-                    request.wanted = wanted.properties.as_deref();
-                    request.equal = &wanted.equal;
-                    pump(&**provider, self.cx, &request, self.broker.silence_max, &mut self.outlet, &mut sieve).await
-                }
-                None => Err(Failure::new(WbemStatus::PROVIDER_NOT_FOUND, format!("no provider {name:?} serves {}", class.name))),
-            },
-            None => {
-                let mut result = Ok(());
-                for instance in self.broker.own_instances(self.tree, self.namespace, class) {
-                    result = self.outlet.deliver(instance.into(), &mut sieve).await;
-                    if result.is_err() || self.outlet.is_full() {
-                        break;
-                    }
-                }
-                result
-            }
-        };
-        match result {
-            Ok(()) => Ok(()),
-            Err(failure) if failure.status == WbemStatus::CALL_CANCELLED => Err(failure),
-            Err(failure) => {
-                tracing::warn!(class = class.name, user = self.cx.user, %failure, "a class could not be read");
-                first_failure.get_or_insert(failure);
-                Ok(())
-            }
-        }
+        let all = |_: &'a Arc<Class>| Ok(Some((Wanted::default(), Box::new(|object| Ok(Some(object))) as Sieve<'a>)));
+        self.ask(self.family(class, deep), &all).await?.map_or(Ok(()), Err)
     }
 }
 

@@ -1,9 +1,11 @@
 //! One instance by its path.
 
+use super::pump::Sieve;
 use super::{Failure, Running, Wanted};
 use rwmi_cim::{CimType, Class, DateTime, Object, ObjectPath, PathKeys, Property, Value, WbemStatus, names_equal};
+use std::sync::Arc;
 
-impl Running<'_> {
+impl<'a> Running<'a> {
     pub(super) async fn get(mut self, path: ObjectPath) -> Result<(), Failure> {
         if let Some(namespace) = &path.namespace
             && !self.namespace.is(namespace)
@@ -13,22 +15,21 @@ impl Running<'_> {
         let class = self.class(&path.class)?;
         let keys = keys_of(class, &path)?;
         self.outlet.first_only = true;
-        let mut first_failure = None;
-        for class in self.family(class, true) {
-            // A key that a derived class lacks cannot be: keys are inherited.
+        // A key that a derived class lacks cannot be: keys are inherited.
+        let plan = |_: &'a Arc<Class>| {
             let wanted = Wanted { properties: None, equal: keys.clone() };
-            let mut taken = false;
-            let sieve = Box::new(|object: Object| {
-                let wanted = !taken && keys.iter().all(|(name, value)| object.get::<Value>(name).is_ok_and(|v| same_key(&v, value)));
-                taken |= wanted;
-                Ok(wanted.then_some(object))
+            let keys = keys.clone();
+            let sieve: Sieve<'a> = Box::new(move |object: Object| {
+                let is_it = keys.iter().all(|(name, value)| object.get::<Value>(name).is_ok_and(|v| same_key(&v, value)));
+                Ok(is_it.then_some(object))
             });
-            self.instances(class, &wanted, sieve, &mut first_failure).await?;
-            if self.outlet.is_full() {
-                return Ok(());
-            }
+            Ok(Some((wanted, sieve)))
+        };
+        let failure = self.ask(self.family(class, true), &plan).await?;
+        if self.outlet.is_full() {
+            return Ok(());
         }
-        Err(first_failure.unwrap_or_else(|| Failure::new(WbemStatus::NOT_FOUND, format!("there is no {path}"))))
+        Err(failure.unwrap_or_else(|| Failure::new(WbemStatus::NOT_FOUND, format!("there is no {path}"))))
     }
 }
 

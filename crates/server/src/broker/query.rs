@@ -18,7 +18,7 @@ impl From<QueryError> for Failure {
     }
 }
 
-impl Running<'_> {
+impl<'a> Running<'a> {
     pub(super) async fn query(self, text: &str) -> Result<(), Failure> {
         match wql::parse(text)? {
             Query::Select(select) if self.options.prototype => self.prototype(&select).await,
@@ -31,7 +31,7 @@ impl Running<'_> {
         }
     }
 
-    async fn select(mut self, select: &Select) -> Result<(), Failure> {
+    async fn select(self, select: &Select) -> Result<(), Failure> {
         let base = self.class(&select.class.text)?;
         if base.is_a("__Event") {
             let why = format!("{} is a class of events: they are subscribed to, and nowhere kept", base.name);
@@ -41,14 +41,10 @@ impl Running<'_> {
         select.bind(base)?;
         let options = ProjectOptions { ensure_locatable: self.options.ensure_locatable };
         select.project(base, options)?;
-        let mut first_failure = None;
-        for class in self.family(base, true) {
-            if class.is_abstract() {
-                continue;
-            }
+        let plan = |class: &'a Arc<Class>| {
             let (bound, projection) = (select.bind(class)?, select.project(class, options)?);
             if bound.never_matches() {
-                continue;
+                return Ok(None);
             }
             let wanted = Wanted { properties: select.wanted(class), equal: bound.equalities() };
             let user = &self.cx.user;
@@ -61,19 +57,19 @@ impl Running<'_> {
                     Ok(None)
                 }
             });
-            self.instances(class, &wanted, sieve, &mut first_failure).await?;
-        }
-        first_failure.map_or(Ok(()), Err)
+            Ok(Some((wanted, sieve)))
+        };
+        self.ask(self.family(base, true), &plan).await?.map_or(Ok(()), Err)
     }
 
-    async fn prototype(mut self, select: &Select) -> Result<(), Failure> {
+    async fn prototype(self, select: &Select) -> Result<(), Failure> {
         let class = self.class(&select.class.text)?;
         select.bind(class)?;
         let shape: Arc<Class> = select.prototype(class)?.class;
         self.deliver_class(&shape).await
     }
 
-    async fn schema(mut self, matches: impl Fn(&Class) -> bool + Send) -> Result<(), Failure> {
+    async fn schema(self, matches: impl Fn(&Class) -> bool + Send) -> Result<(), Failure> {
         for class in self.namespace.descendants("", self.options.amended).into_iter().flatten() {
             if matches(class) {
                 self.deliver_class(class).await?;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::{Shipped, fold_namespace};
-use rwmi_cim::{CimType, Flavor, Instance, Property, ProviderResult, Qualifier};
+use rwmi_cim::{CimType, Enumerate, Flavor, Instance, Property, ProviderResult, Qualifier};
 use std::sync::Mutex;
 
 fn class(name: &str, derivation: &[&str], provider: Option<&str>, properties: &[(&str, CimType)]) -> Arc<Class> {

@@ -6,7 +6,7 @@
 use super::make::{self, change_of};
 use super::{Hub, Sub, Task, quota};
 use crate::broker::Failure;
-use crate::broker::pump::{Outlet, Sieve, pump};
+use crate::broker::pump::{Outlet, Sieve, Turn, pump};
 use crate::cursor::weight;
 use crate::store::{Namespace, Tree, fold, key_of};
 use rwmi_cim::wql::event::{Changes, Poll, Realm};
@@ -212,9 +212,9 @@ impl Looking {
         request.wanted = self.key.wanted.as_deref();
         let (sink, _nobody) = Sink::bounded(1);
         let decoration = Arc::new(hub.place(&self.cx.namespace));
-        let mut outlet = Outlet { sink: &sink, decoration, first_only: false, delivered: 0 };
+        let outlet = Outlet { sink: &sink, decoration, first_only: false, delivered: Default::default() };
         let mut sieve: Sieve<'_> = Box::new(sieve);
-        pump(&**provider, &self.cx, &request, hub.silence_max, &mut outlet, &mut sieve).await?;
+        pump(&**provider, &self.cx, &request, hub.silence_max, &outlet, &mut Turn::default(), &mut sieve).await?;
         drop(sieve);
         room.octets(tree, unpaid)?;
         Ok(Snapshot { instances, _room: room })

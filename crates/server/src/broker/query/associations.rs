@@ -4,19 +4,32 @@
 //! the associations of which a role is of the class of the source, of an ancestor or of a descendant. Their providers are
 //! asked for the objects whose role equals the path of the source, and every object is looked at again here.
 
+use super::super::ask::{Kept, together};
 use super::super::paths::{keys_of, same_key};
-use super::super::pump::Sieve;
+use super::super::pump::{Sieve, Turn};
 use super::super::{Failure, Running, Wanted};
 use crate::store::fold;
 use rwmi_cim::wql::{Associators, Name, Traversal};
 use rwmi_cim::{CimType, Class, Object, ObjectPath, PathKeys, Property, Value, WbemStatus, names_equal};
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// Most objects that one query finds at the other ends of one association (ours): more are `WBEM_E_QUOTA_VIOLATION`.
 const ENDS_MAX: usize = 100_000;
 /// Up to so many objects of a class are looked up one by one; more are picked from all instances of it.
 const LOOKED_UP: usize = 4;
+
+/// What was delivered already: folded paths, or names of classes.
+#[derive(Default)]
+struct Seen(Mutex<HashSet<String>>);
+
+impl Seen {
+    /// Whether it is new.
+    fn note(&self, what: String) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(what)
+    }
+}
 
 /// What a query asks for, of either kind.
 struct Search<'q> {
@@ -46,7 +59,7 @@ impl Running<'_> {
         self.traverse(Search { traversal: query, associators: None }).await
     }
 
-    async fn traverse(mut self, search: Search<'_>) -> Result<(), Failure> {
+    async fn traverse(self, search: Search<'_>) -> Result<(), Failure> {
         let path = &search.traversal.path;
         if let Some(namespace) = &path.namespace
             && !self.namespace.is(namespace)
@@ -75,46 +88,44 @@ impl Running<'_> {
     }
 
     /// The concrete class and the keys of an instance, as its provider tells them.
-    async fn source(&mut self, class: &Arc<Class>, keys: Vec<(String, Value)>, path: &ObjectPath) -> Result<Source, Failure> {
-        let mut found: Vec<Object> = Vec::new();
-        let mut first_failure = None;
-        self.pick(class, &[&keys], Some(keys.clone()), &mut first_failure, &mut |object| found.push(object)).await?;
+    async fn source(&self, class: &Arc<Class>, keys: Vec<(String, Value)>, path: &ObjectPath) -> Result<Source, Failure> {
+        let (found, failure) = self.pick(class, &[&keys], Some(keys.clone())).await?;
         let Some(object) = found.into_iter().next() else {
-            return Err(first_failure.unwrap_or_else(|| Failure::new(WbemStatus::NOT_FOUND, format!("there is no {path}"))));
+            return Err(failure.unwrap_or_else(|| Failure::new(WbemStatus::NOT_FOUND, format!("there is no {path}"))));
         };
         // As the object spells them: a provider may look them up by case.
         let keys = keys.into_iter().map(|(name, value)| (object.get::<Value>(&name).unwrap_or(value), name)).map(|(v, n)| (n, v)).collect();
         Ok(Source { class: object.class().clone(), keys })
     }
 
-    async fn of_instance(&mut self, search: &Search<'_>, source: &Source) -> Result<(), Failure> {
-        let mut first_failure = None;
-        let mut delivered = HashSet::new();
-        for association in self.associations(search) {
-            if association.is_abstract() {
-                continue;
-            }
+    async fn of_instance(&self, search: &Search<'_>, source: &Source) -> Result<(), Failure> {
+        let delivered = Seen::default();
+        let mut ways = Vec::new();
+        for association in self.associations(search).into_iter().filter(|a| !a.is_abstract()) {
             for role in roles(association) {
                 let may_hold = role_class(role).is_none_or(|c| source.class.is_a(c) || self.derives(c, &source.class));
-                if !may_hold || !is_wanted(search.traversal.role.as_ref(), &role.name) {
-                    continue;
-                }
-                match search.associators {
-                    None => {
-                        let mut found = Vec::new();
-                        self.links(association, role, None, source, &mut first_failure, &mut |object| found.push(object)).await?;
-                        for object in found {
-                            self.result(search, object, &mut delivered).await?;
-                        }
-                    }
-                    Some(query) => {
-                        let ends = self.ends(association, role, query, source, &mut first_failure).await?;
-                        self.deliver_ends(search, ends, &mut delivered, &mut first_failure).await?;
-                    }
+                if may_hold && is_wanted(search.traversal.role.as_ref(), &role.name) {
+                    ways.push((association, role));
                 }
             }
         }
-        first_failure.map_or(Ok(()), Err)
+        let delivered = &delivered;
+        // Side by side: one association whose provider is silent does not hold up the others.
+        let all = ways.into_iter().map(|(association, role)| async move {
+            match search.associators {
+                None => {
+                    let mut found = Vec::new();
+                    let failure = self.links(association, role, None, source, &mut |object| found.push(object)).await?;
+                    self.results(search, found, delivered).await?;
+                    Ok(failure)
+                }
+                Some(query) => {
+                    let (ends, failure) = self.ends(association, role, query, source).await?;
+                    Ok(failure.or(self.deliver_ends(search, ends, delivered).await?))
+                }
+            }
+        });
+        together(all).await?.map_or(Ok(()), Err)
     }
 
     /// The association classes that the options leave.
@@ -149,14 +160,13 @@ impl Running<'_> {
 
     /// The objects of an association whose role is the source.
     async fn links(
-        &mut self,
+        &self,
         association: &Arc<Class>,
         role: &Property,
         properties: Option<Vec<String>>,
         source: &Source,
-        first_failure: &mut Option<Failure>,
         take: &mut (dyn FnMut(Object) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Kept {
         let (namespace, server) = (self.namespace, self.here(association));
         let decoration = self.outlet.decoration.clone();
         let keys = if source.class.is_singleton() { PathKeys::Singleton } else { PathKeys::Named(path_keys(&source.keys)) };
@@ -190,22 +200,21 @@ impl Running<'_> {
             }
             Ok(None)
         });
-        self.instances(association, &wanted, sieve, first_failure).await
+        self.instances(association, &wanted, sieve, &mut Turn::default()).await
     }
 
     /// The objects in the other roles of an association with the source, each once.
     async fn ends(
-        &mut self,
+        &self,
         association: &Arc<Class>,
         role: &Property,
         query: &Associators,
         source: &Source,
-        first_failure: &mut Option<Failure>,
-    ) -> Result<Vec<End>, Failure> {
+    ) -> Result<(Vec<End>, Option<Failure>), Failure> {
         let others: Vec<&Property> =
             roles(association).filter(|p| !names_equal(&p.name, &role.name) && is_wanted(query.result_role.as_ref(), &p.name)).collect();
         if others.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         }
         let (namespace, server) = (self.namespace, self.here(association));
         let amended = self.options.amended;
@@ -226,78 +235,89 @@ impl Running<'_> {
                 }
             }
         };
-        self.links(association, role, Some(properties.collect()), source, first_failure, take).await?;
-        Ok(ends)
+        let failure = self.links(association, role, Some(properties.collect()), source, take).await?;
+        Ok((ends, failure))
     }
 
     /// Looks the objects up and delivers those that the options leave. What does not exist is left out.
-    async fn deliver_ends(
-        &mut self,
-        search: &Search<'_>,
-        mut ends: Vec<End>,
-        delivered: &mut HashSet<String>,
-        first_failure: &mut Option<Failure>,
-    ) -> Result<(), Failure> {
+    async fn deliver_ends(&self, search: &Search<'_>, mut ends: Vec<End>, delivered: &Seen) -> Kept {
+        let mut by_class = Vec::new();
         while let Some(first) = ends.first() {
             let class = first.class.clone();
             let (same, rest): (Vec<End>, Vec<End>) = ends.into_iter().partition(|e| names_equal(&e.class.name, &class.name));
             ends = rest;
-            if let Some(result) = &search.traversal.result_class
-                && !class.is_a(&result.text)
-                && !self.derives(&result.text, &class)
-            {
-                continue;
+            let result_class = search.traversal.result_class.as_ref();
+            if result_class.is_none_or(|result| class.is_a(&result.text) || self.derives(&result.text, &class)) {
+                by_class.push((class, same));
             }
-            let mut found = Vec::new();
+        }
+        let all = by_class.into_iter().map(|(class, same)| async move {
+            let mut failure = None;
             if same.len() <= LOOKED_UP {
                 for end in &same {
-                    self.pick(&class, &[&end.keys], Some(end.keys.clone()), first_failure, &mut |object| found.push(object)).await?;
+                    let (found, kept) = self.pick(&class, &[&end.keys], Some(end.keys.clone())).await?;
+                    failure = failure.or(kept);
+                    self.results(search, found, delivered).await?;
                 }
             } else {
                 let wanted: Vec<&Vec<(String, Value)>> = same.iter().map(|e| &e.keys).collect();
-                self.pick(&class, &wanted, None, first_failure, &mut |object| found.push(object)).await?;
+                let (found, kept) = self.pick(&class, &wanted, None).await?;
+                failure = kept;
+                self.results(search, found, delivered).await?;
             }
-            for object in found {
-                self.result(search, object, delivered).await?;
-            }
-        }
-        Ok(())
+            Ok(failure)
+        });
+        together(all).await
     }
 
     /// The instances of a class and those below it that have one of these sets of keys, each once.
     async fn pick(
-        &mut self,
+        &self,
         class: &Arc<Class>,
         wanted: &[&Vec<(String, Value)>],
         equal: Option<Vec<(String, Value)>>,
-        first_failure: &mut Option<Failure>,
-        take: &mut (dyn FnMut(Object) + Send),
-    ) -> Result<(), Failure> {
+    ) -> Result<(Vec<Object>, Option<Failure>), Failure> {
         let wanted: HashSet<String> = wanted.iter().map(|keys| key_text(keys)).collect();
-        let mut seen = HashSet::new();
-        let mut family = vec![class.clone()];
-        family.extend(self.namespace.descendants(&class.name, self.options.amended).into_iter().flatten().cloned());
+        let below = self.namespace.descendants(&class.name, self.options.amended).into_iter().flatten();
         let names: Vec<String> = class.keys().map(|k| k.name.clone()).collect();
-        for class in &family {
+        let found: Mutex<(HashSet<String>, Vec<Object>)> = Mutex::default();
+        let complete = Notify::new();
+        let plan = |_: &_| {
             let ask = Wanted { properties: None, equal: equal.clone().unwrap_or_default() };
             let sieve: Sieve<'_> = Box::new(|object: Object| {
                 let keys: Vec<(String, Value)> = names.iter().map(|n| (n.clone(), object.get::<Value>(n).unwrap_or(Value::Null))).collect();
                 let text = key_text(&keys);
-                if wanted.contains(&text) && seen.insert(text) {
-                    take(object);
+                if wanted.contains(&text) {
+                    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                    if found.0.insert(text) {
+                        found.1.push(object);
+                    }
+                    if found.0.len() == wanted.len() {
+                        complete.notify_one();
+                    }
                 }
                 Ok(None)
             });
-            self.instances(class, &ask, sieve, first_failure).await?;
-            if seen.len() == wanted.len() {
-                break;
-            }
+            Ok(Some((ask, sieve)))
+        };
+        // Who has everything does not wait for those who have nothing.
+        let failure = tokio::select! {
+            biased;
+            failure = self.ask([class].into_iter().chain(below), &plan) => failure?,
+            () = complete.notified() => None,
+        };
+        Ok((found.into_inner().unwrap_or_else(PoisonError::into_inner).1, failure))
+    }
+
+    async fn results(&self, search: &Search<'_>, objects: Vec<Object>, delivered: &Seen) -> Result<(), Failure> {
+        for object in objects {
+            self.result(search, object, delivered).await?;
         }
         Ok(())
     }
 
     /// Delivers a result, once, in the form that the options ask for.
-    async fn result(&mut self, search: &Search<'_>, object: Object, delivered: &mut HashSet<String>) -> Result<(), Failure> {
+    async fn result(&self, search: &Search<'_>, object: Object, delivered: &Seen) -> Result<(), Failure> {
         let traversal = search.traversal;
         let class = object.class().clone();
         let fits =
@@ -306,13 +326,13 @@ impl Running<'_> {
             return Ok(());
         }
         if traversal.class_defs_only {
-            if delivered.insert(fold(&class.name)) {
+            if delivered.note(fold(&class.name)) {
                 self.deliver_class(&class).await?;
             }
             return Ok(());
         }
         // A row without a path cannot be told from another: all such rows are shown.
-        let is_new = object.relative_path().is_none_or(|path| delivered.insert(fold(&path.to_string())));
+        let is_new = object.relative_path().is_none_or(|path| delivered.note(fold(&path.to_string())));
         if !is_new {
             return Ok(());
         }
@@ -322,9 +342,9 @@ impl Running<'_> {
     }
 
     /// SchemaOnly: the classes at the other ends, or the associations of a class, by their definitions.
-    async fn of_class(&mut self, search: &Search<'_>, class: &Arc<Class>) -> Result<(), Failure> {
+    async fn of_class(&self, search: &Search<'_>, class: &Arc<Class>) -> Result<(), Failure> {
         let traversal = search.traversal;
-        let mut delivered = HashSet::new();
+        let delivered = Seen::default();
         for association in self.associations(search) {
             let covers = |p: &&Property| role_class(p).is_none_or(|c| class.is_a(c)) && is_wanted(traversal.role.as_ref(), &p.name);
             for role in roles(association).filter(covers) {
@@ -344,7 +364,7 @@ impl Running<'_> {
                     }
                 }
                 for result in results {
-                    if delivered.insert(fold(&result.name)) {
+                    if delivered.note(fold(&result.name)) {
                         self.deliver_class(&result).await?;
                     }
                 }
