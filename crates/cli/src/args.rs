@@ -31,6 +31,8 @@ Exit status: 0 success, 1 failure, 2 wrong usage, 3 some computers failed and ot
 pub(crate) enum Command {
     /// Run a WQL query and print its rows
     Query(Query),
+    /// Print events as they come, until interrupted
+    Watch(Watch),
     /// Print a class as MOF
     GetClass(GetClass),
     /// Put classes and instances from MOF files, and print classes as MOF
@@ -185,6 +187,39 @@ pub(crate) struct Query {
     /// The WQL query
     pub(crate) query: String,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = WATCHING)]
+pub(crate) struct Watch {
+    /// --timeout is for connecting and subscribing; the watch itself has no end
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// Output format; of table and json all is shown at the end
+    #[arg(short, long, default_value = "jsonl")]
+    pub(crate) output: Format,
+
+    /// Stop after so many events, counted over all computers
+    #[arg(long, visible_alias = "max", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: Option<u64>,
+
+    /// Stop after so long, in seconds, counted from the start
+    #[arg(long = "for", value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) time: Option<u64>,
+
+    /// The WQL query for events
+    pub(crate) query: String,
+}
+
+const WATCHING: &str = "Examples:
+  rwmi watch \"SELECT * FROM Win32_ProcessStopTrace WHERE ProcessName = 'backup'\"
+  rwmi watch -c srv01 --count 1 \"SELECT * FROM __InstanceModificationEvent WITHIN 10
+      WHERE TargetInstance ISA 'Win32_Service' AND TargetInstance.State = 'Stopped'\"
+
+What is lost is told on standard error, in its place: a server keeps 1000 events that nobody took.
+
+Exit status: 0 as many events as asked for, or the time is over and no number was asked for; 1 events were lost, a computer failed,
+or the time was over too soon; 3 of several computers some failed; 130 interrupted.";
 
 #[derive(Debug, Args)]
 pub(crate) struct GetClass {

@@ -13,6 +13,7 @@ mod password;
 mod query;
 mod report;
 mod serve;
+mod watch;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(args),
         Command::Account(args) => account::run(args.action),
         Command::Query(args) => query::run(args),
+        Command::Watch(args) => watch::run(args),
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
         Command::Dump(args) => dump::run(args),

@@ -1,4 +1,4 @@
-//! `rwmi query`: rows of several computers, as they come.
+//! `rwmi query`: rows of several computers, as they come. Events come the same way: see `watch`.
 
 use crate::args::Query;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
@@ -9,7 +9,7 @@ use rwmi_client::Error;
 use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 
@@ -32,24 +32,50 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
         wql::parse(&args.query).map_err(|e| Failure::new(format!("the query is not WQL: {}\n{}", e.status, e.diag.render(e.query()))))?;
     let columns = Columns { names: selected(&query), with_host: 1 < args.connect.hosts.len() };
     let targets = Arc::new(Targets::new(args.connect)?);
+    let format = args.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
+    print(targets, Question { text: args.query, with_keys: args.with_keys, events: None }, format, columns)
+}
+
+/// Asks all computers and prints what they say.
+pub(crate) fn print(targets: Arc<Targets>, question: Question, format: Format, columns: Columns) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     let stdout = io::stdout();
-    let is_terminal = stdout.is_terminal();
-    let format = args.output.unwrap_or(if is_terminal { Format::Table } else { Format::Jsonl });
-    let width = if is_terminal { terminal_width() } else { None };
+    let width = if stdout.is_terminal() { terminal_width() } else { None };
     let mut writer = format.writer(BufWriter::with_capacity(64 << 10, stdout), columns, width);
-    let question = Question { text: args.query, with_keys: args.with_keys };
     runtime.block_on(ask(targets, Arc::new(question), &mut *writer))
 }
 
-struct Question {
-    text: String,
-    with_keys: bool,
+pub(crate) struct Question {
+    pub(crate) text: String,
+    pub(crate) with_keys: bool,
+    /// Where it is for events: when to stop.
+    pub(crate) events: Option<Stop>,
+}
+
+/// When a watch is over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stop {
+    /// After so many events.
+    pub(crate) count: Option<u64>,
+    /// After so long.
+    pub(crate) time: Option<Duration>,
+}
+
+/// Why no more is written.
+enum End {
+    /// Everybody has said everything, or it is as much as was asked for.
+    Written(io::Result<()>),
+    TimeOver,
+    Interrupted,
 }
 
 /// The properties of a SELECT list, in its order.
 fn selected(query: &wql::Query) -> Option<Vec<String>> {
     let wql::Query::Select(select) = query else { return None };
+    columns_of(select)
+}
+
+pub(crate) fn columns_of(select: &wql::Select) -> Option<Vec<String>> {
     match &select.columns {
         wql::Columns::All => None,
         wql::Columns::List(list) => Some(list.iter().filter_map(|p| p.single()).map(|n| n.text.clone()).collect()),
@@ -70,9 +96,12 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
         });
     }
     drop(said);
-    let written = tokio::select! {
-        written = write(&targets, &mut hears, writer) => Some(written),
-        () = interrupted() => None,
+    let limit = question.events.and_then(|s| s.time);
+    let mut failed = vec![false; count];
+    let end = tokio::select! {
+        written = write(&targets, &mut hears, &mut failed, question.events.and_then(|s| s.count), writer) => End::Written(written),
+        () = time_over(limit) => End::TimeOver,
+        () = interrupted() => End::Interrupted,
     };
     // Whoever is still at work stops, and gives back what it holds.
     let _ = stop.send(true);
@@ -82,13 +111,25 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
         () = farewell => {}
         () = interrupted() => {}
     }
-    let failed = match written {
-        None => return Ok(ExitCode::from(INTERRUPTED)),
-        Some(Ok(failed)) => failed,
-        // Whoever reads us has seen enough.
-        Some(Err(e)) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-        Some(Err(e)) => return Err(Failure::new(format!("cannot write to standard output: {e}"))),
+    let interrupted = matches!(end, End::Interrupted);
+    let too_soon = matches!(end, End::TimeOver) && question.events.is_some_and(|s| s.count.is_some());
+    let written = match end {
+        End::Written(written) => written,
+        // What was shown so far is whole; of a query, half an answer is none.
+        End::TimeOver => writer.finish(),
+        End::Interrupted if question.events.is_some() => writer.finish(),
+        End::Interrupted => Ok(()),
     };
+    match written {
+        _ if interrupted => return Ok(ExitCode::from(INTERRUPTED)),
+        Ok(()) => {}
+        // Whoever reads us has seen enough.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
+        Err(e) => return Err(Failure::new(format!("cannot write to standard output: {e}"))),
+    }
+    if too_soon {
+        return Err(Failure::new("the time is over, and fewer events came than were asked for"));
+    }
     let failed = failed.iter().filter(|f| **f).count();
     Ok(ExitCode::from(match failed {
         0 => 0,
@@ -97,10 +138,16 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
     }))
 }
 
-/// Writes what comes until everybody has said everything; gives who failed.
-async fn write(targets: &Targets, hears: &mut mpsc::Receiver<(usize, Said)>, writer: &mut dyn RowWriter) -> io::Result<Vec<bool>> {
-    let mut failed = vec![false; targets.hosts().len()];
-    loop {
+/// Writes what comes, until everybody has said everything or it is as much as was asked for; marks who failed.
+async fn write(
+    targets: &Targets,
+    hears: &mut mpsc::Receiver<(usize, Said)>,
+    failed: &mut [bool],
+    most: Option<u64>,
+    writer: &mut dyn RowWriter,
+) -> io::Result<()> {
+    let mut written = 0;
+    while most.is_none_or(|most| written < most) {
         let (index, said) = match hears.try_recv() {
             Ok(next) => next,
             Err(_) => {
@@ -113,7 +160,10 @@ async fn write(targets: &Targets, hears: &mut mpsc::Receiver<(usize, Said)>, wri
             }
         };
         match said {
-            Said::Row(entity) => writer.row(&Row { host: &targets.hosts()[index], entity: &entity })?,
+            Said::Row(entity) => {
+                writer.row(&Row { host: &targets.hosts()[index], entity: &entity })?;
+                written += 1;
+            }
             Said::Failed(error) => {
                 writer.flush()?;
                 failed[index] = true;
@@ -121,8 +171,14 @@ async fn write(targets: &Targets, hears: &mut mpsc::Receiver<(usize, Said)>, wri
             }
         }
     }
-    writer.finish()?;
-    Ok(failed)
+    writer.finish()
+}
+
+async fn time_over(limit: Option<Duration>) {
+    match limit {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// One computer, until its last row, its failure, or the stop of everything.
@@ -140,6 +196,20 @@ async fn one(targets: &Targets, index: usize, question: &Question, said: &mpsc::
             return;
         }
     };
+    let events = async {
+        let mut events = namespace.watch(&question.text).events().await?;
+        while let Some(event) = events.next().await {
+            let next = match event {
+                Ok(event) => said.send((index, Said::Row(Entity::Instance(event)))).await,
+                // Not the end: there may be more behind it.
+                Err(error) => failed(error).await,
+            };
+            if next.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    };
     let rows = async {
         let query = namespace.query(&question.text).ensure_locatable(question.with_keys);
         let mut rows = query.deadline(end.saturating_duration_since(Instant::now())).entities().await?;
@@ -154,8 +224,9 @@ async fn one(targets: &Targets, index: usize, question: &Question, said: &mpsc::
         }
         Ok(())
     };
+    let asking = async { if question.events.is_some() { events.await } else { rows.await } };
     tokio::select! {
-        result = rows => if let Err(error) = result {
+        result = asking => if let Err(error) = result {
             let _ = failed(error).await;
         },
         () = told(stopped) => {}

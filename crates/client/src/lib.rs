@@ -36,6 +36,7 @@ mod rows;
 mod session;
 mod target;
 mod typed;
+mod watch;
 mod way;
 mod write;
 
@@ -58,3 +59,4 @@ pub use rwmi_ndr::{FaultStatus, HResult};
 pub use rwmi_wbem::ContextValue;
 pub use target::{Host, split_namespace};
 pub use typed::{TypedError, field_names, from_object, struct_name};
+pub use watch::{Events, Watch};

@@ -170,7 +170,7 @@ impl Namespace {
     }
 
     pub(crate) fn plan(&self) -> Plan {
-        Plan { batch: None, deadline: self.session.core.way.timeouts.whole }
+        Plan { batch: None, deadline: self.session.core.way.timeouts.whole, events: false }
     }
 
     pub(crate) fn error(&self, step: Step, error: dcom::Error) -> Error {

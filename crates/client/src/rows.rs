@@ -45,9 +45,20 @@ const EMPTY_MAX: u32 = 64;
 pub(crate) struct Plan {
     /// Rows of one answer, where the caller chose.
     pub(crate) batch: Option<u32>,
-    /// Time for all.
+    /// Time for all; of events, for the subscribing alone.
     pub(crate) deadline: Option<Duration>,
+    /// Whether rows are events: they come when they come, and an error need not be the end.
+    pub(crate) events: bool,
 }
+
+impl Plan {
+    pub(crate) fn of_events(self) -> Plan {
+        Plan { events: true, ..self }
+    }
+}
+
+/// Failures in a row, with nothing between them, after which a subscription is over.
+const FAILURES_MAX: u32 = 3;
 
 type Batch = Vec<Result<Entity, DecodeError>>;
 
@@ -187,8 +198,9 @@ fn fetch(source: &Arc<Source>) -> (mpsc::Receiver<Result<Batch, Error>>, AbortHa
     let (batches, receiver) = mpsc::channel(1);
     let source = source.clone();
     let task = tokio::spawn(async move {
-        let deadline = source.plan.deadline.and_then(|time| source.started.checked_add(time).map(|at| (at, time)));
-        let fetching = source.fetch(&batches);
+        let limit = source.plan.deadline.filter(|_| !source.plan.events);
+        let deadline = limit.and_then(|time| source.started.checked_add(time).map(|at| (at, time)));
+        let fetching = async { if source.plan.events { source.listen(&batches).await } else { source.fetch(&batches).await } };
         let result = match deadline {
             None => fetching.await,
             Some((at, after)) => match timeout_at(at, fetching).await {
@@ -211,11 +223,12 @@ type Answer = (Batch, HResult, Option<ErrorInfo>);
 impl Source {
     async fn fetch(&self, batches: &mpsc::Sender<Result<Batch, Error>>) -> Result<(), Error> {
         let timeouts = self.session.core.way.timeouts;
-        let mut reader = Reader::new(self, WAIT.min(timeouts.call / 2)).map_err(|e| self.error(Step::Next, e))?;
+        let wait = self.wait();
+        let mut reader = Reader::new(self).map_err(|e| self.error(Step::Next, e))?;
         let mut count = self.plan.batch.unwrap_or(BATCH_FIRST);
         let (mut heard, mut empty) = (Instant::now(), 0);
         loop {
-            let (batch, code, info) = reader.next(count).await.map_err(|e| self.error(Step::Next, e))?;
+            let (batch, code, info) = reader.next(count, wait).await.map_err(|e| self.error(Step::Next, e))?;
             let n = batch.len();
             if n != 0 {
                 (heard, empty) = (Instant::now(), 0);
@@ -244,6 +257,53 @@ impl Source {
         }
     }
 
+    /// Hands over events as they come: waits for one, then takes those that are there.
+    async fn listen(&self, batches: &mpsc::Sender<Result<Batch, Error>>) -> Result<(), Error> {
+        let wait = self.wait();
+        let mut reader = Reader::new(self).map_err(|e| self.error(Step::Next, e))?;
+        let most = self.plan.batch.unwrap_or(if self.smart.is_some() { BATCH_MAX } else { PLAIN_BATCH_MAX });
+        let (mut one, mut failures, mut empty) = (true, 0, 0);
+        loop {
+            let (count, time) = if one { (1, wait) } else { (most, Duration::ZERO) };
+            let asked = Instant::now();
+            let (batch, code, info) = reader.next(count, time).await.map_err(|e| self.error(Step::Next, e))?;
+            let n = batch.len();
+            if n != 0 && batches.send(Ok(batch)).await.is_err() {
+                return Ok(());
+            }
+            match status(code) {
+                WbemStatus::FALSE | WbemStatus::S_NO_MORE_DATA => {
+                    let over = || self.failed(Step::Next, ErrorKind::Protocol("the server ended the subscription".into()));
+                    return if failures == 0 { Err(over()) } else { Ok(()) };
+                }
+                _ if code.is_failure() => {
+                    let words = info.as_ref().and_then(failure::words);
+                    let failed = self.failed(Step::Next, failure::of_hresult(code)).with_info(words);
+                    failures += 1;
+                    // Who says nothing but that it failed has nothing more to say.
+                    if failures == FAILURES_MAX {
+                        return Err(failed);
+                    }
+                    if batches.send(Err(failed)).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                _ => failures = 0,
+            }
+            // A server that neither waits nor has anything must not keep us busy.
+            empty = if n == 0 && one && asked.elapsed() < time / 2 && failures == 0 { empty + 1 } else { 0 };
+            if EMPTY_MAX < empty {
+                return Err(self.failed(Step::Next, ErrorKind::Protocol("answers without events that did not wait for any".into())));
+            }
+            one = n == 0;
+        }
+    }
+
+    /// How long the server may wait in one call.
+    fn wait(&self) -> Duration {
+        WAIT.min(self.session.core.way.timeouts.call / 2)
+    }
+
     fn failed(&self, step: Step, kind: ErrorKind) -> Error {
         self.session.core.way.error(step, self.enumerator.port(), kind)
     }
@@ -255,35 +315,36 @@ impl Source {
 
 /// Asks for rows in the form that the server has, and decodes them.
 enum Reader<'a> {
-    Plain { enumerator: &'a Remote<IEnumWbemClassObject>, decoder: Decoder, wait: i32 },
-    Smart { enumerator: &'a Remote<IWbemWCOSmartEnum>, decoder: ObjectArrayDecoder, wait: i32, proxy: Guid },
+    Plain { enumerator: &'a Remote<IEnumWbemClassObject>, decoder: Decoder },
+    Smart { enumerator: &'a Remote<IWbemWCOSmartEnum>, decoder: ObjectArrayDecoder, proxy: Guid },
 }
 
 impl<'a> Reader<'a> {
-    fn new(source: &'a Source, wait: Duration) -> Result<Self, dcom::Error> {
-        let (options, wait) = (DecodeOptions::default(), i32::try_from(wait.as_millis()).unwrap_or(i32::MAX));
+    fn new(source: &'a Source) -> Result<Self, dcom::Error> {
+        let options = DecodeOptions::default();
         Ok(match &source.smart {
             Some(enumerator) => {
                 // A name of our cache of classes that no other enumeration has.
                 let proxy = Cid::random()?.0;
-                Reader::Smart { enumerator, decoder: ObjectArrayDecoder::new(options), wait, proxy }
+                Reader::Smart { enumerator, decoder: ObjectArrayDecoder::new(options), proxy }
             }
-            None => Reader::Plain { enumerator: &source.enumerator, decoder: Decoder::new(options), wait },
+            None => Reader::Plain { enumerator: &source.enumerator, decoder: Decoder::new(options) },
         })
     }
 
-    async fn next(&mut self, count: u32) -> Result<Answer, dcom::Error> {
+    async fn next(&mut self, count: u32, wait: Duration) -> Result<Answer, dcom::Error> {
+        let timeout_ms = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
         match self {
-            Reader::Plain { enumerator, decoder, wait } => {
-                let (reply, code, info) = enumerator.call_any(&Next { timeout_ms: *wait, count }).await?;
+            Reader::Plain { enumerator, decoder } => {
+                let (reply, code, info) = enumerator.call_any(&Next { timeout_ms, count }).await?;
                 let malformed = |source| dcom::Error::Malformed { method: Next::NAME, source };
                 let pointers = reply.objects.objects.into_iter().flatten();
                 let units = pointers.map(|p| ClassObjectRef::from_pointer(&p).map_err(malformed));
                 let batch = units.map(|unit| unit.map(|u| decoder.unit(&u.0))).collect::<Result<Batch, _>>()?;
                 Ok((batch, code, info))
             }
-            Reader::Smart { enumerator, decoder, wait, proxy } => {
-                let (reply, code, info) = enumerator.call_any(&SmartNext { proxy: *proxy, timeout_ms: *wait, count }).await?;
+            Reader::Smart { enumerator, decoder, proxy } => {
+                let (reply, code, info) = enumerator.call_any(&SmartNext { proxy: *proxy, timeout_ms, count }).await?;
                 let packet = reply.buffer.filter(|_| reply.returned != 0).map(|b| decoder.decode(&b.0)).transpose();
                 let packet = packet.map_err(|e| crate::session::protocol(SmartNext::NAME, e.to_string()))?;
                 Ok((packet.map_or_else(Vec::new, |p| p.objects), code, info))

@@ -306,3 +306,122 @@ async fn closing_ends_what_others_hold() {
     assert!(error.code().is_some() || error.kind() == &ErrorKind::Closed, "{error}");
     assert_eq!(test.class("Rwmi_Row").await.unwrap_err().kind(), &ErrorKind::Closed);
 }
+
+/// A class of the repository, to make events with.
+async fn thing(namespace: &rwmi_client::Namespace) -> Arc<rwmi_client::Class> {
+    let mut name = rwmi_cim::Property::new("Name", rwmi_cim::CimType::String);
+    name.qualifiers.set(rwmi_cim::Qualifier::flag("key", 0));
+    let class = rwmi_client::Class { name: "Thing".into(), properties: vec![name], ..Default::default() };
+    namespace.put_class(&class, &Default::default()).await.unwrap();
+    Arc::new(class)
+}
+
+async fn put_thing(namespace: &rwmi_client::Namespace, class: &Arc<rwmi_client::Class>, name: &str) {
+    let mut instance = rwmi_client::Instance::new(class.clone());
+    instance.set("Name", name).unwrap();
+    namespace.put_instance(&instance, &Default::default()).await.unwrap();
+}
+
+fn name_of(event: &rwmi_client::Object) -> String {
+    let rwmi_client::Entity::Instance(thing) = event.get("TargetInstance").unwrap() else { panic!("no instance") };
+    thing.get("Name").unwrap()
+}
+
+const CREATED: &str = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Thing'";
+
+#[tokio::test]
+async fn events_come_as_they_happen_by_either_enumerator() {
+    let site = site(|_| {}).await;
+    for smart in [true, false] {
+        let client = site.client("boss").smart_enumeration(smart).connect().await.unwrap();
+        let test = client.namespace(r"root\test").await.unwrap();
+        let class = thing(&test).await;
+        let mut events = test.watch(CREATED).events().await.unwrap();
+        for n in 0..100 {
+            put_thing(&test, &class, &format!("{smart} {n}")).await;
+        }
+        for n in 0..100 {
+            assert_eq!(name_of(&events.next().await.unwrap().unwrap()), format!("{smart} {n}"));
+        }
+        // One alone comes at once, not when a batch is full or a wait is over.
+        let begun = std::time::Instant::now();
+        put_thing(&test, &class, &format!("{smart} alone")).await;
+        assert_eq!(name_of(&events.next().await.unwrap().unwrap()), format!("{smart} alone"));
+        assert!(begun.elapsed() < Duration::from_secs(4));
+        drop(events);
+        client.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_query_for_events_that_is_none_is_refused_here_or_there() {
+    let site = site(|_| {}).await;
+    let client = site.client("boss").connect().await.unwrap();
+    let test = client.namespace(r"root\test").await.unwrap();
+    let refused = async |query: &str| test.watch(query).events().await.unwrap_err();
+    let here = refused("SELECT * FROM").await;
+    assert!(matches!(here.kind(), ErrorKind::Wql { status, .. } if *status == WbemStatus::UNPARSABLE_QUERY), "{here}");
+    let there = refused("SELECT * FROM Rwmi_Row").await;
+    assert_eq!(there.code(), Some(WbemStatus::NOT_EVENT_CLASS.0), "{there}");
+    assert!(there.info().unwrap().contains("no class of events"), "{there}");
+    let unchecked = test.watch("SELECT * FROM").without_local_check().events().await.unwrap_err();
+    assert_eq!(unchecked.code(), Some(WbemStatus::UNPARSABLE_QUERY.0));
+    client.close().await;
+}
+
+#[tokio::test]
+async fn events_that_were_dropped_are_told_in_their_place_and_others_follow() {
+    let site = site(|_| {}).await;
+    let client = site.client("boss").connect().await.unwrap();
+    let test = client.namespace(r"root\test").await.unwrap();
+    let class = thing(&test).await;
+    let mut events = test.watch(CREATED).events().await.unwrap();
+    let ops = |from: usize, to: usize| {
+        let put = |n| {
+            let mut instance = rwmi_client::Instance::new(class.clone());
+            instance.set("Name", format!("{n:05}")).unwrap();
+            (r"root\test".to_owned(), rwmi_client::Operation::Put { instance, options: Default::default() })
+        };
+        (from..to).map(put).collect::<Vec<_>>()
+    };
+    // At once: nobody can take a thousand of them meanwhile.
+    test.write_together(&ops(0, 5000)).await.unwrap();
+    let (mut seen, mut lost) = (0, 0);
+    loop {
+        match events.next().await.unwrap() {
+            Ok(_) => seen += 1,
+            Err(error) if rwmi_client::Events::is_loss(&error) => {
+                assert_eq!(error.code(), Some(WbemStatus::QUEUE_OVERFLOW.0));
+                lost += error.info().unwrap().split(' ').find_map(|w| w.parse::<usize>().ok()).unwrap();
+            }
+            Err(error) => panic!("{error}"),
+        }
+        if seen + lost == 5000 {
+            break;
+        }
+    }
+    assert!((1000..5000).contains(&seen), "{seen}");
+    put_thing(&test, &class, "later").await;
+    assert_eq!(name_of(&events.next().await.unwrap().unwrap()), "later");
+    client.close().await;
+}
+
+#[tokio::test]
+async fn a_watch_notices_that_its_server_is_gone_and_that_its_namespace_is() {
+    let site = site(|_| {}).await;
+    let client = site.client("boss").connect().await.unwrap();
+    let test = client.namespace(r"root\test").await.unwrap();
+    let mut child = rwmi_client::Instance::new(test.class("__NAMESPACE").await.unwrap());
+    child.set("Name", "child").unwrap();
+    test.put_instance(&child, &Default::default()).await.unwrap();
+    let below = client.namespace(r"root\test\child").await.unwrap();
+    let mut ends = below.watch("SELECT * FROM __ClassOperationEvent").events().await.unwrap();
+    test.delete_instance("__NAMESPACE.Name='child'").await.unwrap();
+    assert_eq!(ends.next().await.unwrap().unwrap_err().code(), Some(WbemStatus::INVALID_NAMESPACE.0));
+    assert!(ends.next().await.is_none());
+    let mut events = test.watch("SELECT * FROM __ClassOperationEvent").events().await.unwrap();
+    site.running.shutdown().await;
+    let error = events.next().await.unwrap().unwrap_err();
+    assert!(error.code().is_some() || error.kind() == &ErrorKind::Closed, "{error}");
+    assert!(events.next().await.is_none());
+}

@@ -10,3 +10,4 @@ mod remote;
 mod serve;
 mod support;
 mod usage;
+mod watch;

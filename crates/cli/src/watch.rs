@@ -1,0 +1,24 @@
+//! `rwmi watch`: events of several computers, as they come.
+
+use crate::args::Watch;
+use crate::connect::Targets;
+use crate::format::Columns;
+use crate::query::{Question, Stop, columns_of, print};
+use crate::report::Failure;
+use rwmi_cim::wql;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Subscribes, and prints until it is told to stop.
+pub(crate) fn run(args: Watch) -> Result<ExitCode, Failure> {
+    // Nobody is asked for a password for a query that is none.
+    let query = wql::parse_event(&args.query)
+        .map_err(|e| Failure::new(format!("the query is none for events: {}\n{}", e.status, e.diag.render(e.query()))))?;
+    // Of a grouping query come other objects than it selects.
+    let names = if query.group.is_none() { columns_of(&query.select) } else { None };
+    let columns = Columns { names, with_host: 1 < args.connect.hosts.len() };
+    let targets = Arc::new(Targets::new(args.connect)?);
+    let stop = Stop { count: args.count, time: args.time.map(Duration::from_secs) };
+    print(targets, Question { text: args.query, with_keys: false, events: Some(stop) }, args.output, columns)
+}
