@@ -5,25 +5,29 @@
 //!
 //! ```
 //! rwmi_oracles::wql(b"SELECT * FROM Win32_Process WHERE Name LIKE 'a%'");
-//! assert_eq!(rwmi_oracles::TARGETS.len(), 8);
+//! assert_eq!(rwmi_oracles::TARGETS.len(), 10);
 //! ```
 
 mod auth;
+mod datetime;
 mod input;
 mod machines;
 mod mof;
 mod ndr;
 mod object_array;
+mod object_path;
 mod pdu;
 mod seeds;
 mod wmio;
 mod wql;
 
 pub use auth::auth;
+pub use datetime::datetime;
 pub use machines::machines;
 pub use mof::mof;
 pub use ndr::{ndr, shapes_by_number};
 pub use object_array::object_array;
+pub use object_path::object_path;
 pub use pdu::pdu;
 pub use seeds::seeds;
 pub use wmio::wmio;
@@ -42,4 +46,6 @@ pub const TARGETS: &[Target] = &[
     ("object_array", object_array),
     ("wql", wql),
     ("mof", mof),
+    ("object_path", object_path),
+    ("datetime", datetime),
 ];

@@ -2,6 +2,7 @@
 
 mod auth;
 mod machines;
+mod names;
 mod ndr;
 mod objects;
 mod texts;
@@ -17,6 +18,8 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "object_array" => objects::packets(),
         "wql" => texts::wql(),
         "mof" => texts::mof(),
+        "object_path" => names::paths(),
+        "datetime" => names::dates(),
         _ => Vec::new(),
     }
 }
