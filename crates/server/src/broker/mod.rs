@@ -6,14 +6,12 @@ pub(crate) mod events;
 mod isolate;
 mod method;
 mod paths;
-mod permanent;
 mod pump;
 mod query;
 mod write;
 
 pub(crate) use method::{Allowed, on_behalf};
 pub(crate) use paths::keys_of;
-pub(crate) use permanent::Keeper;
 
 use crate::store::{Namespace, Repository, Tree, fold};
 use isolate::Isolated;
@@ -28,7 +26,6 @@ pub struct Broker {
     providers: events::Providers,
     events: Arc<events::Hub>,
     provider_names: Vec<String>,
-    permanent: Arc<permanent::Permanent>,
     server_name: String,
     silence_max: Duration,
     allowed: Allowed,
@@ -109,8 +106,7 @@ impl Broker {
             Arc::new(providers.into_iter().map(|p| (fold(p.name()), Arc::new(Isolated::new(p)) as Arc<dyn DynProvider>)).collect());
         let server_name = server_name.into();
         let events = events::Hub::new(repository.clone(), providers.clone(), &server_name, silence_max);
-        let permanent = permanent::Permanent::new(&repository);
-        Broker { permanent, repository, provider_names, providers, events, server_name, silence_max, allowed: Allowed::default() }
+        Broker { repository, provider_names, providers, events, server_name, silence_max, allowed: Allowed::default() }
     }
 
     /// Who waits for events, and what tells of them.

@@ -1,6 +1,6 @@
 //! Writing: classes and instances that the repository holds.
 
-use super::{Broker, Failure, permanent};
+use super::{Broker, Failure};
 use crate::access::Rights;
 use crate::store::Batch;
 use rwmi_cim::{Class, Entity, Instance, Operation, RequestContext, Sink, WbemStatus};
@@ -38,13 +38,9 @@ impl Broker {
             let (scratch, _found) = Sink::bounded(1);
             Box::pin(self.run(cx, super::Options::default(), Operation::Get(path.clone()), &scratch)).await?;
         }
-        let is_kept = self.is_kept(&cx.namespace, &op);
-        let (repository, request) = (self.repository.clone(), cx.clone());
-        let writing = tokio::task::spawn_blocking(move || repository.write(|batch| one(batch, &request, &op)));
+        let (repository, namespace) = (self.repository.clone(), cx.namespace.clone());
+        let writing = tokio::task::spawn_blocking(move || repository.write(|batch| one(batch, &namespace, &op)));
         let put = writing.await.map_err(|_| ended())??;
-        if is_kept {
-            self.permanent.settled().await;
-        }
         let decoration = Some(self.decoration(&cx.namespace));
         match put {
             Some(Put::Class(class)) => Ok(sink.deliver(Entity::Class(Arc::new(Class { decoration, ..(*class).clone() }))).await?),
@@ -58,7 +54,7 @@ impl Broker {
         let repository = self.repository.clone();
         let writing = tokio::task::spawn_blocking(move || {
             repository.write(|batch| {
-                ops.iter().try_for_each(|(cx, op)| match one(batch, cx, op) {
+                ops.iter().try_for_each(|(cx, op)| match one(batch, &cx.namespace, op) {
                     Ok(_) => Ok(()),
                     // Which of them it was, the caller cannot know.
                     Err(f) => {
@@ -68,20 +64,7 @@ impl Broker {
                 })
             })
         });
-        writing.await.map_err(|_| ended())??;
-        self.permanent.settled().await;
-        Ok(())
-    }
-
-    /// Whether an operation is about a part of a permanent subscription.
-    fn is_kept(&self, namespace: &str, op: &Operation) -> bool {
-        let class = match op {
-            Operation::Put { instance, .. } => &instance.class.name,
-            Operation::Delete(path) => &path.class,
-            _ => return false,
-        };
-        let tree = self.repository.tree();
-        tree.namespace(namespace).and_then(|n| n.class(class, false)).is_some_and(|c| permanent::is_part(c))
+        writing.await.map_err(|_| ended())?
     }
 
     fn is_dynamic(&self, namespace: &str, class: &str) -> bool {
@@ -113,8 +96,7 @@ enum Put {
     Instance(Arc<Instance>),
 }
 
-fn one(batch: &mut Batch<'_>, cx: &RequestContext, op: &Operation) -> Result<Option<Put>, Failure> {
-    let namespace = cx.namespace.as_str();
+fn one(batch: &mut Batch<'_>, namespace: &str, op: &Operation) -> Result<Option<Put>, Failure> {
     let dynamic = |batch: &mut Batch<'_>, name: &str| {
         let tree = batch.tree();
         tree.namespace(namespace).and_then(|n| n.class(name, false)).and_then(|c| c.provider()).map(|provider| Failure {
@@ -125,12 +107,7 @@ fn one(batch: &mut Batch<'_>, cx: &RequestContext, op: &Operation) -> Result<Opt
     match op {
         Operation::Put { instance, options } => match dynamic(batch, &instance.class.name) {
             Some(failure) => Err(failure),
-            None => {
-                let signed = permanent::signed(&batch.tree(), cx, namespace, instance)?;
-                let stored = batch.put_instance(namespace, &signed, options)?;
-                permanent::check(&batch.tree(), namespace, &stored)?;
-                Ok(Some(Put::Instance(stored)))
-            }
+            None => batch.put_instance(namespace, instance, options).map(Put::Instance).map(Some),
         },
         Operation::Delete(path) => match dynamic(batch, &path.class) {
             Some(failure) => Err(failure),
