@@ -70,6 +70,7 @@ pub(crate) fn providers(config: &Config) -> Result<Vec<Arc<dyn DynProvider>>, Fa
     let linux = LinuxProvider::new(source).map_err(|e| {
         Failure::new(format!("cannot read the machine at {}: {e}", config.source.root.display())).hint("[source] root names a directory")
     })?;
+    let linux = linux.with_users(config.methods.users.clone());
     let mut providers: Vec<Arc<dyn DynProvider>> = vec![Arc::new(linux)];
     if config.test.rows > 0 {
         providers.push(Arc::new(RowProvider::new(config.test.rows)));

@@ -68,6 +68,13 @@ impl Exits {
         }
     }
 
+    /// Takes back what [`Exits::doom`] said: the process was not ended after all.
+    pub fn pardon(&self, pid: u32) {
+        if let Some(Fate::Running { doom }) = self.state().fates.get_mut(&pid) {
+            *doom = None;
+        }
+    }
+
     /// A process has ended.
     pub fn record(&self, pid: u32, status: u32) {
         let mut state = self.state();
@@ -153,6 +160,8 @@ mod tests {
         assert_eq!((exits.lookup(7), exits.running(), exits.is_running(7)), (Some(3), 0, false));
         exits.started(7);
         assert_eq!((exits.take(7), exits.running()), (None, 1));
+        exits.doom(7, 98);
+        exits.pardon(7);
         exits.doom(7, 99);
         exits.record(7, 143);
         assert_eq!((exits.take(7), exits.take(7), exits.running()), (Some(99), None, 0));

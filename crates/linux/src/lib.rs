@@ -16,21 +16,26 @@ mod os;
 mod parse;
 mod partition;
 mod process;
+mod process_methods;
 mod processor;
 mod row;
 mod rows;
 mod service;
 mod service_links;
 mod source;
+mod start;
 mod systemd;
 mod time_zone;
 mod trace;
+mod who;
 
 pub use exits::Exits;
 pub use rows::RowProvider;
 pub use source::Source;
 
-use rwmi_cim::{Class, Enumerate, Provider, ProviderResult, RequestContext, Sink, WbemStatus};
+use rwmi_cim::{
+    Class, Enumerate, Instance, InvokeResult, ObjectPath, Provider, ProviderResult, Refusal, RequestContext, Sink, WbemStatus, names_equal,
+};
 use source::Machine;
 use std::io;
 use std::sync::Arc;
@@ -42,6 +47,7 @@ pub struct LinuxProvider {
     machine: Arc<Machine>,
     exits: Exits,
     traces: Traces,
+    users: Vec<(String, String)>,
 }
 
 impl LinuxProvider {
@@ -51,7 +57,13 @@ impl LinuxProvider {
     /// A provider of the machine at a source. Fails where its root is not a directory that can be opened.
     pub fn new(source: Source) -> io::Result<Self> {
         let (machine, exits) = (Arc::new(Machine::open(source)?), Exits::default());
-        Ok(LinuxProvider { traces: Traces::new(machine.clone(), exits.clone()), machine, exits })
+        Ok(LinuxProvider { traces: Traces::new(machine.clone(), exits.clone()), machine, exits, users: Vec::new() })
+    }
+
+    /// The same provider with the Linux users whom accounts act as, where they are not those of the accounts' own names. Only
+    /// by this can an account act as root.
+    pub fn with_users(self, users: Vec<(String, String)>) -> Self {
+        LinuxProvider { users, ..self }
     }
 
     /// How the processes that this provider starts end.
@@ -86,7 +98,7 @@ impl Provider for LinuxProvider {
                 Some(row) => sink.indicate(row).await,
                 None => Ok(()),
             },
-            "win32_process" => process::processes(machine, req, sink).await,
+            "win32_process" => process::processes(machine, cx, &self.users, req, sink).await,
             "win32_service" => service::services(machine, req, sink).await,
             "win32_logicaldisk" => disk::logical_disks(machine, req, sink).await,
             "win32_diskpartition" => partition::disk_partitions(machine, req, sink).await,
@@ -106,6 +118,26 @@ impl Provider for LinuxProvider {
                 Err(WbemStatus::PROVIDER_NOT_CAPABLE)
             }
         }
+    }
+
+    /// All but a few: what is not implemented changes nothing.
+    fn reads_only(&self, class: &Class, method: &str) -> bool {
+        !(names_equal(&class.name, "Win32_Process") && process_methods::changes(method))
+    }
+
+    async fn invoke(
+        &self,
+        cx: &RequestContext,
+        class: &Arc<Class>,
+        path: &ObjectPath,
+        method: &str,
+        args: Option<Instance>,
+    ) -> InvokeResult {
+        if names_equal(&class.name, "Win32_Process") {
+            return self.process_method(cx, class, path, method, args).await;
+        }
+        let words = format!("{}.{method} is not implemented on this computer", class.name);
+        Err(Refusal::new(WbemStatus::METHOD_NOT_IMPLEMENTED, words))
     }
 
     async fn events(&self, _cx: &RequestContext, class: &Arc<Class>, sink: &Sink) -> ProviderResult<()> {

@@ -5,9 +5,11 @@ use crate::os::process_ids;
 use crate::parse::fields::number_after_colon;
 use crate::parse::process::{Stat, TICKS_PER_SECOND, arguments, base_priority, command_line, execution_state, full_name};
 use crate::parse::tz::Zone;
+use crate::process_methods::effective_uid;
 use crate::row::{Row, asked_integer, asked_text};
 use crate::source::Machine;
-use rwmi_cim::{Enumerate, Instance, ProviderResult, Sink, WbemStatus};
+use crate::who::linux_user;
+use rwmi_cim::{Enumerate, Instance, ProviderResult, RequestContext, Sink, WbemStatus};
 
 /// Longest command line that is read, in octets: about what Windows allows (32,767 characters).
 const COMMAND_LINE_MAX: u64 = 32 << 10;
@@ -19,9 +21,24 @@ struct Frame {
     host: String,
     os_name: String,
     kernel: Option<String>,
+    sight: Sight,
 }
 
-pub(crate) async fn processes(machine: &Machine, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
+/// Whose command lines and programs the caller may see: they hold secrets.
+enum Sight {
+    /// Everybody's: an administrator.
+    All,
+    /// His own, where he is a user of this computer.
+    Own(Option<u32>),
+}
+
+pub(crate) async fn processes(
+    machine: &Machine,
+    cx: &RequestContext,
+    users: &[(String, String)],
+    req: &Enumerate<'_>,
+    sink: &Sink,
+) -> ProviderResult<()> {
     let ids = match asked_for(req) {
         Some(id) => id.into_iter().collect(),
         None => process_ids(machine).ok_or(WbemStatus::PROVIDER_FAILURE)?,
@@ -32,6 +49,11 @@ pub(crate) async fn processes(machine: &Machine, req: &Enumerate<'_>, sink: &Sin
         host: machine.computer_name(),
         os_name: machine.os_name(),
         kernel: machine.kernel_release(),
+        sight: if cx.elevated || cx.local {
+            Sight::All
+        } else {
+            Sight::Own(machine.is_live().then(|| linux_user(&cx.user, users).ok().map(|u| u.uid)).flatten())
+        },
     };
     for id in ids {
         // A process may end between the listing and now.
@@ -70,7 +92,13 @@ fn process(machine: &Machine, req: &Enumerate<'_>, frame: &Frame, id: u32) -> Op
     let arguments = machine.read_at_most(&file("cmdline"), COMMAND_LINE_MAX).map(|o| arguments(&o)).unwrap_or_default();
     let name = full_name(&stat.name, executable.as_deref(), &arguments);
     row.set("Name", name).set("Caption", name).set("Description", name);
-    row.set("ExecutablePath", executable.as_deref()).set("CommandLine", command_line(&arguments));
+    let is_seen = match frame.sight {
+        Sight::All => true,
+        Sight::Own(uid) => uid.is_some() && uid == effective_uid(&status),
+    };
+    if is_seen {
+        row.set("ExecutablePath", executable.as_deref()).set("CommandLine", command_line(&arguments));
+    }
 
     times(&mut row, frame, &stat);
     memory(&mut row, &status);

@@ -17,7 +17,7 @@ impl User {
 
     /// The last part of the security identifier: `uid` times 2 plus 1000, as Samba's algorithmic ones.
     pub(crate) fn rid(&self) -> Option<u32> {
-        self.uid.checked_mul(2)?.checked_add(1000)
+        rid(self.uid)
     }
 
     /// Whether nobody can work as this user: its shell only says no.
@@ -51,6 +51,11 @@ impl Shadow {
             _ => true,
         }
     }
+}
+
+/// See [`User::rid`].
+pub(crate) fn rid(uid: u32) -> Option<u32> {
+    uid.checked_mul(2)?.checked_add(1000)
 }
 
 /// The users of `/etc/passwd`; entries of NIS (`+`, `-`) and lines of another form are left out.

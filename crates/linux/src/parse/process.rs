@@ -92,6 +92,48 @@ fn quote(argument: &str) -> String {
     out
 }
 
+/// The arguments in a command line, taken apart as programs of Windows do: blanks and tabs divide them but between double
+/// quotes, two of which stand for one there; an odd number of backslashes before a quote makes it a letter, and half of them
+/// stay. In the first argument, the program, backslashes are letters.
+pub(crate) fn split_command_line(text: &str) -> Vec<String> {
+    let is_blank = |c: char| matches!(c, ' ' | '\t');
+    let mut chars = text.chars().peekable();
+    let mut arguments = Vec::new();
+    loop {
+        while chars.next_if(|c| is_blank(*c)).is_some() {}
+        if chars.peek().is_none() {
+            return arguments;
+        }
+        let (mut argument, mut quoted) = (String::new(), false);
+        while let Some(c) = chars.next_if(|c| quoted || !is_blank(*c)) {
+            if c == '\\' && !arguments.is_empty() {
+                let mut backslashes = 1;
+                while chars.next_if_eq(&'\\').is_some() {
+                    backslashes += 1;
+                }
+                if chars.peek() != Some(&'"') {
+                    argument.extend(std::iter::repeat_n('\\', backslashes));
+                    continue;
+                }
+                argument.extend(std::iter::repeat_n('\\', backslashes / 2));
+                if backslashes % 2 == 1 {
+                    chars.next();
+                    argument.push('"');
+                }
+            } else if c == '"' {
+                if quoted && !arguments.is_empty() && chars.next_if_eq(&'"').is_some() {
+                    argument.push('"');
+                } else {
+                    quoted = !quoted;
+                }
+            } else {
+                argument.push(c);
+            }
+        }
+        arguments.push(argument);
+    }
+}
+
 /// The name of a program: the kernel's, or the longer one that it was cut from.
 pub(crate) fn full_name<'a>(name: &'a str, executable: Option<&'a str>, arguments: &'a [String]) -> &'a str {
     // TASK_COMM_LEN is 16 with its NUL.
@@ -137,6 +179,36 @@ mod tests {
     use super::*;
 
     const LINE: &str = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 5 7 0 183 99 257 738 20 -5 3 0 2300 48779264 4045 18446744073709551615 1 1 0 0 0 0 0 4096 1256 0 0 0 17 1 0 2 0 0 0 0 0 0 0 0 0 0 0";
+
+    #[test]
+    fn a_command_line_is_taken_apart_as_on_windows() {
+        let check = |text: &str, expect: &[&str]| assert_eq!(split_command_line(text), expect, "{text}");
+        check("", &[]);
+        check(" \t ", &[]);
+        check("sleep 60", &["sleep", "60"]);
+        check("  sleep\t 60 ", &["sleep", "60"]);
+        check(r#"/bin/sh -c "echo hi > /tmp/x""#, &["/bin/sh", "-c", "echo hi > /tmp/x"]);
+        check(r#""/opt/a b/c" d"#, &["/opt/a b/c", "d"]);
+        check(r#""C:\a\" x"#, &[r"C:\a\", "x"]);
+        check(r#"p 'a b'"#, &["p", "'a", "b'"]);
+        check("p a\nb", &["p", "a\nb"]);
+        // The examples of Microsoft's C run-time.
+        check(r#"p "abc" d e"#, &["p", "abc", "d", "e"]);
+        check(r#"p a\\b d"e f"g h"#, &["p", r"a\\b", "de fg", "h"]);
+        check(r#"p a\\\"b c d"#, &["p", r#"a\"b"#, "c", "d"]);
+        check(r#"p a\\\\"b c" d e"#, &["p", r"a\\b c", "d", "e"]);
+        check(r#"p a"b"" c d"#, &["p", r#"ab" c d"#]);
+        check(r#"p "" x"#, &["p", "", "x"]);
+        check(r#"p "open"#, &["p", "open"]);
+    }
+
+    #[test]
+    fn what_was_put_together_is_taken_apart_again() {
+        for argument in ["", "a", "a b", "\\", "\\\\", "\"", "a\\\"b", "a b\\", "\\\" \\", "\t", "x\ny"] {
+            let arguments = ["program".to_owned(), argument.to_owned(), "end".to_owned()];
+            assert_eq!(split_command_line(&command_line(&arguments).unwrap()), arguments, "{argument:?}");
+        }
+    }
 
     #[test]
     fn a_name_ends_at_the_last_parenthesis() {

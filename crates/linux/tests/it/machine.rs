@@ -57,7 +57,8 @@ pub(crate) fn class(name: &str) -> Arc<Class> {
 /// All rows of a class, or how the provider ended.
 pub(crate) async fn enumerate(provider: &LinuxProvider, req: &Enumerate<'_>) -> ProviderResult<Vec<Object>> {
     let (sink, results) = Sink::bounded(1);
-    let cx = RequestContext::new("lx1\\tester", r"root\cimv2");
+    let mut cx = RequestContext::new("lx1\\tester", r"root\cimv2");
+    cx.elevated = true;
     let read = async {
         let mut rows = Vec::new();
         while let Ok(Entity::Instance(row)) = results.recv().await {

@@ -4,6 +4,7 @@ mod associations;
 mod fake_systemd;
 mod live;
 mod machine;
+mod methods;
 mod recorded;
 mod services;
 mod traces;
