@@ -42,6 +42,13 @@ pub(crate) enum Command {
     },
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
+    /// Be the Linux wmic: its options, its text, its exit status (also where the command is called wmic)
+    #[command(disable_help_flag = true)]
+    Wmic {
+        /// Options of wmic, //HOST, and a query
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Serve WMI on this computer
     Serve(Serve),
     /// Change who may log on to the server on this computer

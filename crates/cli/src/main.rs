@@ -14,14 +14,22 @@ mod query;
 mod report;
 mod serve;
 mod watch;
+mod wmic;
 
 use args::{Cli, Command};
 use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // By the name of the Linux wmic the command is that one.
+    let arguments = || std::env::args_os().map(|a| a.to_string_lossy().into_owned());
+    if arguments().next().is_some_and(|program| wmic::is_called(&program)) {
+        return wmic::run(&arguments().skip(1).collect::<Vec<_>>());
+    }
     let cli = Cli::parse();
-    log::start(cli.verbose, matches!(cli.command, Command::Serve(_)));
+    if !matches!(cli.command, Command::Wmic { .. }) {
+        log::start(cli.verbose, matches!(cli.command, Command::Serve(_)));
+    }
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Account(args) => account::run(args.action),
@@ -30,6 +38,7 @@ fn main() -> ExitCode {
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
         Command::Dump(args) => dump::run(args),
+        Command::Wmic { arguments } => return wmic::run(&arguments),
     };
     match done {
         Ok(code) => code,

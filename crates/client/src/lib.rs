@@ -42,6 +42,7 @@ mod write;
 
 pub mod blocking;
 pub mod forms;
+pub mod wmic;
 
 pub use account::{Account, Authority};
 pub use builder::{ClientBuilder, Credentials, Impersonation, Mechanism, Timeouts};

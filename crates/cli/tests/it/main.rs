@@ -11,3 +11,4 @@ mod serve;
 mod support;
 mod usage;
 mod watch;
+mod wmic;
