@@ -23,7 +23,7 @@ pub(crate) use quota::Kind;
 
 use super::Failure;
 use crate::cursor::weight;
-use crate::store::{Change, Namespace, Repository, Subject, Tree, fold_namespace};
+use crate::store::{Change, Namespace, Repository, Subject, Tree, fold, fold_namespace};
 use group::Groups;
 use poll::{Poller, Polls};
 use queue::{Pushed, Queue, Waiting};
@@ -32,7 +32,7 @@ use rwmi_cim::wql::event::{Change as What, EventPlan, EventSchema, PlanOptions, 
 use rwmi_cim::{Class, Decoration, DynProvider, Entity, Object, RequestContext, Value, WbemStatus, names_equal, wql};
 use source::{Source, Sources};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -42,6 +42,7 @@ pub(super) type Providers = Arc<HashMap<String, Arc<dyn DynProvider>>>;
 
 /// Everything that has to do with events in a server.
 pub(crate) struct Hub {
+    me: Weak<Hub>,
     repository: Arc<Repository>,
     providers: Providers,
     server_name: String,
@@ -71,8 +72,20 @@ struct Sub {
     plan: EventPlan,
     queue: Queue,
     groups: Option<Groups>,
+    /// Classes that came to be later and are polled too.
+    later: Mutex<Vec<Later>>,
+    runtime: tokio::runtime::Handle,
     /// Whom the events are for, where it is the service that waits.
     consumer: Option<String>,
+}
+
+/// A class that is polled since it came to be.
+#[derive(Debug)]
+struct Later {
+    /// Folded.
+    class: String,
+    _poller: Option<Arc<Poller>>,
+    _seat: quota::Taken,
 }
 
 /// A subscription: the events of a query, until it is dropped.
@@ -146,7 +159,8 @@ impl Sub {
 
 impl Hub {
     pub(super) fn new(repository: Arc<Repository>, providers: Providers, server_name: &str, silence_max: Duration) -> Arc<Hub> {
-        let hub = Arc::new(Hub {
+        let hub = Arc::new_cyclic(|me| Hub {
+            me: me.clone(),
             repository,
             providers,
             server_name: server_name.to_owned(),
@@ -191,6 +205,8 @@ impl Hub {
             namespace: fold_namespace(&cx.namespace),
             queue: Queue::new(self.waiting.clone()),
             groups,
+            later: Mutex::default(),
+            runtime: tokio::runtime::Handle::current(),
             consumer: match kind {
                 Kind::Temporary => None,
                 Kind::Permanent(consumer) => Some(consumer),
@@ -306,6 +322,16 @@ impl Hub {
             }
             Subject::Class { before, after } => {
                 let Some(kind) = make::change_of(before.as_ref(), after.as_ref()) else { return };
+                if after.as_ref().is_some_and(|c| c.provider().is_some()) {
+                    for sub in self.concerned(&change.namespace, |s| s.plan.interval.is_some()) {
+                        let (hub, runtime) = (self.me.clone(), sub.runtime.clone());
+                        runtime.spawn(async move {
+                            if let Some(hub) = hub.upgrade() {
+                                hub.poll_later(&Arc::downgrade(&sub)).await;
+                            }
+                        });
+                    }
+                }
                 let concerned = asked(Realm::Class, kind);
                 if concerned.is_empty() {
                     return;
@@ -324,6 +350,39 @@ impl Hub {
         };
         if let Some(event) = event {
             self.offer_all(&concerned, &event);
+        }
+    }
+
+    /// Polls what came to be since a subscription began.
+    async fn poll_later(self: &Arc<Hub>, sub: &Weak<Sub>) {
+        let Some(sub) = sub.upgrade() else { return };
+        let tree = self.repository.tree();
+        let Some(namespace) = tree.namespace(&sub.namespace) else { return };
+        let plan = match sub.plan.event.event().plan(&Schema(namespace), &PlanOptions::default()) {
+            Ok(plan) => plan,
+            Err(error) => return sub.queue.failed(&error.into()),
+        };
+        for poll in &plan.polls {
+            let class = fold(&poll.class.name);
+            let taken = {
+                let mut later = sub.later.lock().unwrap_or_else(PoisonError::into_inner);
+                if sub.plan.polls.iter().any(|p| names_equal(&p.class.name, &poll.class.name)) || later.iter().any(|l| l.class == class) {
+                    continue;
+                }
+                self.quota.poll(&tree, &sub.cx.user).map(|seat| later.push(Later { class: class.clone(), _poller: None, _seat: seat }))
+            };
+            let polled = match taken {
+                Ok(()) => self.poll(&sub, poll).await,
+                Err(failure) => Err(failure),
+            };
+            let mut later = sub.later.lock().unwrap_or_else(PoisonError::into_inner);
+            match polled {
+                Ok(poller) => later.iter_mut().filter(|l| l.class == class).for_each(|l| l._poller = Some(poller.clone())),
+                Err(failure) => {
+                    later.retain(|l| l.class != class);
+                    sub.queue.failed(&failure);
+                }
+            }
         }
     }
 

@@ -93,6 +93,13 @@ impl Quota {
         Ok(taken)
     }
 
+    /// Room for one more class to be polled.
+    pub(super) fn poll(self: &Arc<Quota>, tree: &Tree, user: &str) -> Result<Taken, Failure> {
+        let mut taken = self.snapshot(user);
+        taken.more(tree, POLLS, 1)?;
+        Ok(taken)
+    }
+
     /// Room for a snapshot, empty at first.
     pub(super) fn snapshot(self: &Arc<Quota>, user: &str) -> Taken {
         Taken { quota: self.clone(), user: user.to_lowercase(), amounts: [0; 4] }

@@ -344,6 +344,27 @@ async fn who_joins_later_sees_what_comes_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_class_that_comes_later_is_polled_too() {
+    let w = world();
+    let disks = w.watch("SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'Disk'").await;
+    let tree = w.hub().repository.tree();
+    let disk = tree.namespace(r"root\a").unwrap().class("Disk", true).unwrap();
+    w.polled.set(&[("C:", 1)]);
+    check_next(&disks, "__InstanceCreationEvent TargetInstance=Disk.Name=\"C:\"/1").await;
+    let new = Class { name: "Tray".into(), derivation: vec!["Disk".into()], ..(**disk).clone() };
+    w.run(Operation::PutClass { class: Arc::new(new), options: PutOptions::default() }).await;
+    while w.hub().polls_running() < 3 || disks.sub.later.lock().unwrap().iter().any(|l| l._poller.is_none()) {
+        tokio::task::yield_now().await;
+    }
+    w.polled.set(&[("C:", 1), ("E:", 1)]);
+    let mut both = vec![show(&next(&disks).await), show(&next(&disks).await)];
+    both.sort();
+    assert_eq!(both, ["Disk", "Tray"].map(|c| format!("__InstanceCreationEvent TargetInstance={c}.Name=\"E:\"/1")));
+    drop(disks);
+    assert_eq!(w.hub().polls_running(), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_provider_that_fails_or_hangs_is_told_once_and_delays_nobody() {
     let w = world();
     let query = "SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'Disk'";
