@@ -9,7 +9,7 @@ from pywbem_mock import FakedWBEMConnection
 
 from conftest import PASSWORD, RWMI, USER
 
-NAMESPACES = ["root", "root\\cimv2", "root\\default", "root\\test", "root\\wmi"]
+NAMESPACES = ["root", "root\\cimv2", "root\\default", "root\\subscription", "root\\test", "root\\wmi"]
 
 
 def export(server, namespace, *arguments):

@@ -4,6 +4,7 @@
 //! ([`Operation`], [`Management`], [`Provider`]) that joins protocols to hosts.
 //! Nothing here knows a protocol.
 
+pub mod amend;
 mod class;
 mod datetime;
 mod diag;

@@ -4,6 +4,7 @@ use super::ast::{
     ClassItem, Document, Initializer, InstanceItem, ItemKind, Literal, MethodItem, Pragma, PropertyItem, PutMode, QualifierItem, TypeItem,
 };
 use super::{MofError, Source, limits};
+use crate::amend;
 use crate::schema::{self, ClassDecl, MethodDecl, PropertyDecl, SchemaError};
 use crate::{
     CimType, Class, DateTime, Diag, Entity, Flavor, Instance, ObjectPath, Qualifier, Qualifiers, Type, Value, WbemStatus, names_equal,
@@ -79,6 +80,7 @@ pub fn compile_into(document: &Document, namespace: &str, target: &mut impl Targ
         flavors: HashMap::new(),
         aliases: HashMap::new(),
         done: Compiled::default(),
+        amendment: None,
         included: 0,
         target,
     };
@@ -96,6 +98,8 @@ struct Compiler<'t, T> {
     /// Paths of what has an alias, by lower-case alias.
     aliases: HashMap<String, String>,
     done: Compiled,
+    /// Where localised qualifiers go: the name of the namespace below, and the number of the locale.
+    amendment: Option<(String, u32)>,
     included: usize,
     target: &'t mut T,
 }
@@ -138,7 +142,17 @@ impl<T: Target> Compiler<'_, T> {
                 let result = self.target.delete_instance(&self.namespace, &parsed);
                 self.deleted(result, *must_exist, span, path)?;
             }
-            Pragma::Amendment(_) | Pragma::Locale(_) | Pragma::Other { .. } => {}
+            Pragma::Amendment(locale) => {
+                let id = amend::locale_id(locale).ok_or_else(|| {
+                    self.error(WbemStatus::MOF_INVALID_AMENDMENT_SYNTAX, span, format!("{locale:?} is no locale such as MS_409"))
+                })?;
+                if self.amendment.is_some() {
+                    let status = WbemStatus::MOF_INVALID_DUPLICATE_AMENDMENT;
+                    return Err(self.error(status, span, "a text has one locale for its localised qualifiers"));
+                }
+                self.amendment = Some((format!("ms_{id:x}"), id));
+            }
+            Pragma::Locale(_) | Pragma::Other { .. } => {}
         }
         Ok(())
     }
@@ -180,7 +194,11 @@ impl<T: Target> Compiler<'_, T> {
         };
         let properties = item.properties.iter().map(|p| self.property(p)).collect::<Result<_, _>>()?;
         let methods = item.methods.iter().map(|m| self.method(m)).collect::<Result<_, _>>()?;
-        let decl = ClassDecl { name: item.name.0.clone(), qualifiers: self.qualifiers(&item.qualifiers)?, properties, methods };
+        let mut decl = ClassDecl { name: item.name.0.clone(), qualifiers: self.qualifiers(&item.qualifiers)?, properties, methods };
+        let mut texts = None;
+        if let Some((_, locale)) = &self.amendment {
+            (decl, texts) = amend::split(decl, *locale);
+        }
         let class = schema::derive(superclass.as_ref(), decl).map_err(|e| self.schema_error(item, &e))?;
         if let Some(alias) = &item.alias {
             self.alias(alias, class.name.clone(), &item.name.1)?;
@@ -190,7 +208,24 @@ impl<T: Target> Compiler<'_, T> {
             .map_err(|status| self.error(status, &item.name.1, format!("cannot put class {}", item.name.0)))?;
         self.done.classes += 1;
         self.done.namespaces.insert(self.namespace.to_lowercase());
-        Ok(())
+        texts.map_or(Ok(()), |texts| self.texts(item, texts))
+    }
+
+    /// Puts an amendment class into the namespace of its locale, and makes that where it is missing.
+    fn texts(&mut self, item: &ClassItem, texts: ClassDecl) -> Result<(), MofError> {
+        let Some((name, _)) = self.amendment.clone() else { return Ok(()) };
+        let below = format!(r"{}\{name}", self.namespace);
+        if self.done.namespaces.insert(below.to_lowercase())
+            && let Some(class) = self.target.class(&self.namespace, "__NAMESPACE")
+        {
+            let mut made = Instance::new(class);
+            let put = made.set("Name", name).map_err(|_| WbemStatus::INVALID_OBJECT);
+            let put = put.and_then(|()| self.target.put_instance(&self.namespace, made, PutMode::default()));
+            put.map_err(|status| self.error(status, &item.name.1, format!("cannot make the namespace {below}")))?;
+        }
+        let texts = schema::derive(None, texts).map_err(|e| self.schema_error(item, &e))?;
+        let put = self.target.put_class(&below, Arc::new(texts), PutMode::default());
+        put.map_err(|status| self.error(status, &item.name.1, format!("cannot put the texts of class {} into {below}", item.name.0)))
     }
 
     /// A schema error where the member stands that it is about.

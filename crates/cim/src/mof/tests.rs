@@ -555,3 +555,20 @@ fn a_name_that_is_none_does_not_reach_a_terminal() {
     let class = crate::Class { name: "C".into(), properties: vec![hostile], ..crate::Class::default() };
     assert!(print_class(&class).contains(r#""\x001b[2J\x202e""#), "{}", print_class(&class));
 }
+
+#[test]
+fn localised_texts_go_below_where_a_pragma_says_so() {
+    let text = "#pragma amendment(\"MS_407\")\nclass __NAMESPACE { [key] string Name; };\n\
+                [Description(\"Wort\") : Amended ToSubclass, mine] class A { [key] string K; };\n class B { [key] string K; };";
+    let mut memory = Memory::new();
+    let done = compile_into(&parse("t.mof", text).unwrap(), "root", &mut memory).unwrap();
+    assert_eq!(done.namespaces, ["root", r"root\ms_407"].map(str::to_owned).into());
+    assert_eq!(print_class(&memory.class("root", "A").unwrap()), "[mine]\nclass A\n{\n  [key] string K;\n};\n");
+    let texts = "[Amendment, LOCALE(1031), Description(\"Wort\") : ToSubclass Amended]\nclass A\n{\n};\n";
+    assert_eq!(print_class(&memory.class(r"root\ms_407", "A").unwrap()), texts);
+    assert!(memory.class(r"root\ms_407", "B").is_none());
+    assert_eq!(memory.instances("root")[0].get("Name").unwrap().as_str(), Some("ms_407"));
+    let refused = |text: &str| compile_into(&parse("t.mof", text).unwrap(), "root", &mut Memory::new()).unwrap_err().status;
+    assert_eq!(refused("#pragma amendment(\"German\")"), WbemStatus::MOF_INVALID_AMENDMENT_SYNTAX);
+    assert_eq!(refused("#pragma amendment(\"MS_407\")\n#pragma amendment(\"MS_409\")"), WbemStatus::MOF_INVALID_DUPLICATE_AMENDMENT);
+}

@@ -1,6 +1,7 @@
 //! The adapter as a client sees it: real octets over a stream within the process, no socket.
 
 mod events;
+mod locale;
 mod method;
 mod put;
 mod queries;

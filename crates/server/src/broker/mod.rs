@@ -4,6 +4,7 @@ mod ask;
 mod builtin;
 pub(crate) mod events;
 mod isolate;
+mod locale;
 mod method;
 mod paths;
 mod pump;
@@ -29,6 +30,7 @@ pub struct Broker {
     server_name: String,
     silence_max: Duration,
     allowed: Allowed,
+    localised: locale::Localised,
 }
 
 impl std::fmt::Debug for Broker {
@@ -106,7 +108,16 @@ impl Broker {
             Arc::new(providers.into_iter().map(|p| (fold(p.name()), Arc::new(Isolated::new(p)) as Arc<dyn DynProvider>)).collect());
         let server_name = server_name.into();
         let events = events::Hub::new(repository.clone(), providers.clone(), &server_name, silence_max);
-        Broker { repository, provider_names, providers, events, server_name, silence_max, allowed: Allowed::default() }
+        Broker {
+            repository,
+            provider_names,
+            providers,
+            events,
+            server_name,
+            silence_max,
+            allowed: Allowed::default(),
+            localised: Default::default(),
+        }
     }
 
     /// Who waits for events, and what tells of them.
@@ -150,6 +161,8 @@ impl Broker {
         let namespace = tree
             .namespace(&cx.namespace)
             .ok_or_else(|| Failure::new(WbemStatus::INVALID_NAMESPACE, format!("there is no namespace {:?}", cx.namespace)))?;
+        let localised = if options.amended { self.localised(&tree, &cx.namespace, cx.locale.as_deref()) } else { None };
+        let namespace = localised.as_deref().unwrap_or(namespace);
         let outlet =
             Outlet { sink, decoration: Arc::new(self.decoration(&cx.namespace)), first_only: false, delivered: Default::default() };
         let operation = Running { broker: self, cx, options, tree: &tree, namespace, outlet };

@@ -1,9 +1,11 @@
 //! Writing: classes and instances that the repository holds.
 
+use super::locale::namespace_of_texts;
 use super::{Broker, Failure};
 use crate::access::Rights;
 use crate::store::Batch;
-use rwmi_cim::{Class, Entity, Instance, Operation, RequestContext, Sink, WbemStatus};
+use rwmi_cim::schema::{self, ClassDecl};
+use rwmi_cim::{Class, Entity, Instance, Operation, PutOptions, RequestContext, Sink, WbemStatus, amend};
 use std::sync::Arc;
 
 impl Broker {
@@ -38,8 +40,8 @@ impl Broker {
             let (scratch, _found) = Sink::bounded(1);
             Box::pin(self.run(cx, super::Options::default(), Operation::Get(path.clone()), &scratch)).await?;
         }
-        let (repository, namespace) = (self.repository.clone(), cx.namespace.clone());
-        let writing = tokio::task::spawn_blocking(move || repository.write(|batch| one(batch, &namespace, &op)));
+        let (repository, request) = (self.repository.clone(), cx.clone());
+        let writing = tokio::task::spawn_blocking(move || repository.write(|batch| one(batch, &request, &op)));
         let put = writing.await.map_err(|_| ended())??;
         let decoration = Some(self.decoration(&cx.namespace));
         match put {
@@ -54,7 +56,7 @@ impl Broker {
         let repository = self.repository.clone();
         let writing = tokio::task::spawn_blocking(move || {
             repository.write(|batch| {
-                ops.iter().try_for_each(|(cx, op)| match one(batch, &cx.namespace, op) {
+                ops.iter().try_for_each(|(cx, op)| match one(batch, cx, op) {
                     Ok(_) => Ok(()),
                     // Which of them it was, the caller cannot know.
                     Err(f) => {
@@ -96,7 +98,26 @@ enum Put {
     Instance(Arc<Instance>),
 }
 
-fn one(batch: &mut Batch<'_>, namespace: &str, op: &Operation) -> Result<Option<Put>, Failure> {
+/// Puts a class and its localised texts: into the namespace of the caller's locale where there is one below, else with the class.
+fn put_class(batch: &mut Batch<'_>, cx: &RequestContext, class: &Arc<Class>, options: &PutOptions) -> Result<Arc<Class>, Failure> {
+    let of_locale = namespace_of_texts(&batch.tree(), &cx.namespace, cx.locale.as_deref()).filter(|_| options.amended);
+    let Some((below, locale)) = of_locale else { return batch.put_class(&cx.namespace, class, options) };
+    let (_, texts) = amend::split(ClassDecl::of(class), locale);
+    let mut apart = options.clone();
+    apart.amended = false;
+    let put = batch.put_class(&cx.namespace, &schema::neutral(class), &apart)?;
+    if let Some(texts) = texts {
+        let texts = schema::derive(None, texts).map_err(|e| Failure::new(e.status, e.to_string()))?;
+        let mut anew = PutOptions::default();
+        anew.amended = true;
+        anew.mode.force = true;
+        batch.put_class(&below, &texts, &anew)?;
+    }
+    Ok(put)
+}
+
+fn one(batch: &mut Batch<'_>, cx: &RequestContext, op: &Operation) -> Result<Option<Put>, Failure> {
+    let namespace = cx.namespace.as_str();
     let dynamic = |batch: &mut Batch<'_>, name: &str| {
         let tree = batch.tree();
         tree.namespace(namespace).and_then(|n| n.class(name, false)).and_then(|c| c.provider()).map(|provider| Failure {
@@ -113,7 +134,7 @@ fn one(batch: &mut Batch<'_>, namespace: &str, op: &Operation) -> Result<Option<
             Some(failure) => Err(failure),
             None => batch.delete_instance(namespace, path).map(|()| None),
         },
-        Operation::PutClass { class, options } => batch.put_class(namespace, class, options).map(Put::Class).map(Some),
+        Operation::PutClass { class, options } => put_class(batch, cx, class, options).map(Put::Class).map(Some),
         Operation::DeleteClass(name) => batch.delete_class(namespace, name).map(|()| None),
         _ => Err(WbemStatus::NOT_SUPPORTED.into()),
     }

@@ -5,7 +5,9 @@ use super::write::{Batch, Step, Subject};
 use super::{Namespace, fold, fold_namespace};
 use crate::broker::{Failure, keys_of};
 use rwmi_cim::schema::{self, ClassDecl, MethodDecl, value_fits};
-use rwmi_cim::{CimType, Class, Flavor, Instance, Method, ObjectPath, PutOptions, Qualifier, Qualifiers, Value, WbemStatus, names_equal};
+use rwmi_cim::{
+    CimType, Class, Flavor, Instance, Method, ObjectPath, PutOptions, Qualifier, Qualifiers, Value, WbemStatus, amend, names_equal,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -32,6 +34,9 @@ impl Batch<'_> {
             .ok_or_else(|| no(WbemStatus::INVALID_CLASS, format!("there is no class {:?} in this namespace", given.class.name)))?;
         if class.is_abstract() {
             return Err(no(WbemStatus::INVALID_OPERATION, format!("{} is abstract and has no instances of its own", class.name)));
+        }
+        if amend::is_amendment(class) {
+            return Err(no(WbemStatus::INVALID_OPERATION, format!("{} holds texts of another class and has no instances", class.name)));
         }
         let mut instance = in_class(given, class)?;
         if is_namespace(class) {

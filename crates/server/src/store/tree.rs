@@ -1,6 +1,6 @@
 //! The repository as it is read: namespaces, classes and stored instances in memory.
 
-use rwmi_cim::{Class, Instance, ObjectPath, PathKeys, Value, names_equal, schema};
+use rwmi_cim::{Class, Instance, ObjectPath, PathKeys, Value, amend, names_equal, schema};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -76,6 +76,11 @@ impl Tree {
     /// The namespace of this name, with either slash and any case.
     pub fn namespace(&self, name: &str) -> Option<&Namespace> {
         self.namespaces.get(&fold_namespace(name)).map(|n| &**n)
+    }
+
+    /// As [`Tree::namespace`], to be held beyond the tree.
+    pub(crate) fn shared(&self, name: &str) -> Option<&Arc<Namespace>> {
+        self.namespaces.get(&fold_namespace(name))
     }
 
     /// All namespaces, in the order of their names.
@@ -297,6 +302,24 @@ impl Namespace {
     /// All stored instances, in no order of classes.
     pub(crate) fn all_instances(&self) -> impl Iterator<Item = &Instance> {
         self.instances.values().flat_map(|i| i.values()).map(|s| &*s.instance)
+    }
+
+    /// The namespace with the texts that the amendment classes of another hold.
+    pub(crate) fn localised(&self, texts: &Namespace) -> Namespace {
+        let mut localised = self.clone();
+        let classes = Arc::make_mut(&mut localised.classes);
+        // Superclasses come first, and hand down what was said of them.
+        for class in self.descendants("", true).unwrap_or_default() {
+            let parent = class.superclass().and_then(|p| classes.by_name.get(&fold(p))).map(|e| e.class.clone());
+            let said = texts.class(&class.name, true).filter(|t| amend::is_amendment(t));
+            let merged = amend::merge(class, parent.as_ref(), said.map(|s| &**s));
+            if !Arc::ptr_eq(&merged, class)
+                && let Some(entry) = classes.by_name.get_mut(&fold(&class.name))
+            {
+                Arc::make_mut(entry).class = merged;
+            }
+        }
+        localised
     }
 
     /// Whether it is the namespace of this name.

@@ -4,9 +4,39 @@ use super::*;
 use rwmi_cim::{CimType, Class, Instance, Property, Qualifier};
 use rwmi_wbem::{Context, ContextValue};
 
-fn pointer(entity: impl Into<Entity>) -> Option<InterfacePointer> {
+pub(super) fn pointer(entity: impl Into<Entity>) -> Option<InterfacePointer> {
     let unit = rwmi_wmio::encode_unit(&entity.into(), &rwmi_wmio::EncodeOptions::default()).unwrap();
     Some(ClassObjectRef(unit.into()).to_pointer())
+}
+
+/// Puts what a MOF text declares into the namespace, as our command does, but call after call.
+pub(super) async fn put_mof(services: &P<IWbemServices>, text: &str) {
+    use rwmi_cim::mof::{self, Memory};
+    let mut memory = Memory::new();
+    let system = include_str!("../../../mof/system.mof");
+    for text in [system, text] {
+        let document = mof::parse("test.mof", text).unwrap_or_else(|e| panic!("{e:?}"));
+        mof::compile_into(&document, "here", &mut memory).unwrap_or_else(|e| panic!("{}", e.render()));
+    }
+    let put_class = |class: &Arc<Class>| {
+        // A class that says it has texts, and has none, loses those that are there.
+        let flags = if Arc::ptr_eq(&rwmi_cim::schema::neutral(class), class) { 0 } else { 0x20000 };
+        PutClass { object: pointer(Entity::Class(class.clone())), flags, context: None, result: None }
+    };
+    for class in memory.classes("here").filter(|c| !c.name.starts_with("__")) {
+        assert_eq!(code(services, put_class(class)).await, HResult::S_OK, "{}", class.name);
+    }
+    for instance in memory.instances("here") {
+        let put = PutInstance { object: pointer(instance.clone()), flags: 0, context: None, result: None };
+        assert_eq!(code(services, put).await, HResult::S_OK);
+        let Some(below) = instance.get("Name").and_then(|v| v.as_str()).filter(|_| instance.class.is_a("__NAMESPACE")) else { continue };
+        let open = OpenNamespace { namespace: below.into(), flags: 0, context: None, services: Some(None), result: None };
+        let reply = ok(services.call(&open).await).unwrap();
+        let inside: P<IWbemServices> = services.at(ipid(reply.services.unwrap().as_ref()));
+        for class in memory.classes(&format!(r"here\{below}")) {
+            assert_eq!(code(&inside, put_class(class)).await, HResult::S_OK, "{}", class.name);
+        }
+    }
 }
 
 fn class() -> Class {
