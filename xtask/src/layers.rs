@@ -19,7 +19,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("server", &["net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
     ("cli", &["client", "server", "linux", "net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
     ("wiredata", &[]),
-    ("oracles", &["wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
+    ("oracles", &["server", "net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
 ];
 
 /// Crates without sockets, clocks and tasks.

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! rwmi_oracles::wql(b"SELECT * FROM Win32_Process WHERE Name LIKE 'a%'");
-//! assert_eq!(rwmi_oracles::TARGETS.len(), 10);
+//! assert_eq!(rwmi_oracles::TARGETS.len(), 11);
 //! ```
 
 mod auth;
@@ -18,6 +18,7 @@ mod object_array;
 mod object_path;
 mod pdu;
 mod seeds;
+mod services;
 mod wmio;
 mod wql;
 
@@ -30,6 +31,7 @@ pub use object_array::object_array;
 pub use object_path::object_path;
 pub use pdu::pdu;
 pub use seeds::seeds;
+pub use services::services;
 pub use wmio::wmio;
 pub use wql::wql;
 
@@ -48,4 +50,5 @@ pub const TARGETS: &[Target] = &[
     ("mof", mof),
     ("object_path", object_path),
     ("datetime", datetime),
+    ("services", services),
 ];

@@ -5,6 +5,7 @@ mod machines;
 mod names;
 mod ndr;
 mod objects;
+mod services;
 mod texts;
 
 /// The seeds of a target, each with a name; none where there is no such target.
@@ -20,6 +21,7 @@ pub fn seeds(target: &str) -> Vec<(String, Vec<u8>)> {
         "mof" => texts::mof(),
         "object_path" => names::paths(),
         "datetime" => names::dates(),
+        "services" => services::sequences(),
         _ => Vec::new(),
     }
 }

@@ -40,7 +40,7 @@ macro_rules! corpora {
     };
 }
 
-corpora!(pdu, machines, ndr, auth, wmio, object_array, wql, mof, object_path, datetime);
+corpora!(pdu, machines, ndr, auth, wmio, object_array, wql, mof, object_path, datetime, services);
 
 #[test]
 fn seeds_hold_to_the_laws() {
