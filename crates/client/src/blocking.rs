@@ -18,9 +18,9 @@
 //! [`Misuse::Option`], and nothing panics. The library itself is for there.
 
 use crate::forms::{
-    CimSession, CimSessionOptions, ConnectionOptions, Enumerator, Environment, Found, FromComputer, GetWmiObject, ManagementClass,
-    ManagementObjectSearcher, ManagementScope, NamedValueSet, ObjectSet, RemoveWmiObject, Results, Services, SetWmiInstance, SwbemServices,
-    WmiObject,
+    CimSession, CimSessionOptions, ConnectionOptions, Enumerator, Environment, EventSource, Found, FromComputer, GetWmiObject,
+    ManagementClass, ManagementEventWatcher, ManagementObjectSearcher, ManagementScope, NamedValueSet, ObjectSet, RegisterWmiEvent,
+    RemoveWmiObject, Results, Services, SetWmiInstance, SwbemServices, WmiObject,
 };
 use crate::{Client, ClientBuilder, Error, Misuse, Namespace, PutOptions, Query, Rows, Secret};
 use rwmi_cim::{Class, Entity, Instance, Object, WbemStatus};
@@ -168,6 +168,14 @@ macro_rules! waiting {
         }
         waiting!(@ $($rest)*);
     };
+    (@ $(#[$m:meta])* fn $name:ident(&mut self $(, $arg:ident: $ty:ty)*) => $out:ty; $($rest:tt)*) => {
+        $(#[$m])*
+        pub fn $name(&mut self $(, $arg: $ty)*) -> Result<Blocking<$out>, Error> {
+            let value = self.wait_mut(async |v| v.$name($($arg),*).await)?;
+            Ok(self.with(value))
+        }
+        waiting!(@ $($rest)*);
+    };
     (@ $(#[$m:meta])* fn $name:ident(&mut self $(, $arg:ident: $ty:ty)*) -> $out:ty; $($rest:tt)*) => {
         $(#[$m])*
         pub fn $name(&mut self $(, $arg: $ty)*) -> Result<$out, Error> {
@@ -217,6 +225,8 @@ waiting! {
         fn subclasses_of(&self, superclass: Option<&str>) => ObjectSet;
         /// [`SwbemServices::exec_query`].
         fn exec_query(&self, wql: &str) => ObjectSet;
+        /// [`SwbemServices::exec_notification_query`].
+        fn exec_notification_query(&self, wql: &str) => EventSource;
         /// [`SwbemServices::delete`].
         fn delete(&self, path: &str) -> ();
     }
@@ -259,6 +269,8 @@ waiting! {
         fn create_instance_enum(&self, class: &str, flags: i32, context: Option<&NamedValueSet>) => Enumerator;
         /// [`Services::exec_query`].
         fn exec_query(&self, language: &str, query: &str, flags: i32, context: Option<&NamedValueSet>) => Enumerator;
+        /// [`Services::exec_notification_query`].
+        fn exec_notification_query(&self, language: &str, query: &str, flags: i32, context: Option<&NamedValueSet>) => Enumerator;
     }
     Enumerator {
         /// [`Enumerator::next`].
@@ -286,7 +298,19 @@ waiting! {
         /// [`ManagementObjectSearcher::get`].
         fn get(&self) => ObjectSet;
     }
+    EventSource {
+        /// [`EventSource::next_event`].
+        fn next_event(&mut self, timeout_ms: i32) => WmiObject;
+    }
+    ManagementEventWatcher {
+        /// [`ManagementEventWatcher::start`].
+        fn start(&mut self) -> ();
+        /// [`ManagementEventWatcher::wait_for_next_event`].
+        fn wait_for_next_event(&mut self) => WmiObject;
+    }
     CimSession {
+        /// [`CimSession::subscribe`].
+        fn subscribe(&self, namespace: &str, dialect: &str, query: &str) => Rows<Object>;
         /// [`CimSession::test_connection`].
         fn test_connection(&self) -> ();
         /// [`CimSession::get_instance`].
@@ -360,6 +384,11 @@ pub fn management_scope(path: &str, options: ConnectionOptions) -> Result<Blocki
 }
 
 impl Blocking<ManagementScope> {
+    /// A watcher of events in the scope, with default options.
+    pub fn watcher(&self, query: impl Into<crate::forms::ObjectQuery>) -> Blocking<ManagementEventWatcher> {
+        self.with(ManagementEventWatcher::new(&self.value, query))
+    }
+
     /// A searcher in the scope, with default options.
     pub fn searcher(&self, query: impl Into<crate::forms::ObjectQuery>) -> Blocking<ManagementObjectSearcher> {
         self.with(ManagementObjectSearcher::new(&self.value, query))
@@ -382,7 +411,7 @@ macro_rules! cmdlets { ($($form:ident),*) => { $(
         }
     }
 )* } }
-cmdlets!(GetWmiObject, SetWmiInstance, RemoveWmiObject);
+cmdlets!(GetWmiObject, SetWmiInstance, RemoveWmiObject, RegisterWmiEvent);
 
 impl<T> Iterator for Blocking<Rows<T>> {
     type Item = Result<T, Error>;

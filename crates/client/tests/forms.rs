@@ -274,6 +274,13 @@ async fn scripts_make_change_compare_and_delete() {
     assert_eq!(wmi.instances_of_with("T", flags::RETURN_IMMEDIATELY | flags::SHALLOW, None).await.unwrap().count().await.unwrap(), 0);
     let mut forward = wmi.exec_query_with("SELECT * FROM T", "WQL", 0x30, None).await.unwrap();
     assert_eq!(code(forward.count().await), WbemStatus::INVALID_OPERATION);
+    // A copy in another namespace, which has the class.
+    let other = e.get_object("winmgmts:root").await.unwrap();
+    for class in ["T", "U"] {
+        other.services().unwrap().put(&wmi.get(class).await.unwrap(), &PutOptions::default()).await.unwrap();
+    }
+    assert_eq!(other.services().unwrap().put(&got, &PutOptions::default()).await.unwrap(), path);
+    assert_eq!(other.get(&path).await.unwrap().get::<u32>("N").unwrap(), 9);
     got.delete().await.unwrap();
     assert_eq!(code(got.refresh().await), WbemStatus::NOT_FOUND);
     wmi.delete("T").await.unwrap();
@@ -297,6 +304,12 @@ async fn what_is_associated_is_found_from_every_form() {
     let path = partition.relative_path().unwrap().to_string();
     assert_eq!(wmi.associators_of(&path, &which).await.unwrap().count().await.unwrap(), 1);
     assert_eq!(wmi.references_to(&path, &references).await.unwrap().count().await.unwrap(), 1);
+
+    let scope = e.management_scope("", ConnectionOptions::default()).unwrap();
+    let class = scope.class("Win32_DiskPartition").await.unwrap();
+    let names = async |set: ObjectSet| set.collect().await.unwrap().iter().map(|c| c.class().name.clone()).collect::<Vec<_>>();
+    assert!(names(class.get_relationship_classes().await.unwrap()).await.contains(&"Win32_DiskDriveToDiskPartition".to_owned()));
+    assert!(names(class.get_related_classes().await.unwrap()).await.contains(&"Win32_DiskDrive".to_owned()));
 
     let session = e.cim_session(None, CimSessionOptions::default());
     let source = partition.entity().as_instance().unwrap();
@@ -414,6 +427,8 @@ async fn cmdlets_list_write_and_remove() {
     let (rows, _) = get().class("Demo_T").filter("N = 8").property(["S"]).run().unwrap().collect().await;
     // The key comes along, and so the object has a path.
     assert_eq!(rows[0].object.relative_path().unwrap().to_string(), "Demo_T.Name=\"a\"");
+    let (rows, failures) = get().class("Demo_T").direct_read().amended().run().unwrap().collect().await;
+    assert_eq!((rows.len(), failures.len()), (1, 0), "{failures:?}");
     let (classes, failures) = get().class("demo_*").list().run().unwrap().collect().await;
     assert_eq!((classes.len(), failures.len()), (1, 0), "{failures:?}");
     let (classes, failures) = get().namespace("root").class("__Namespace").list().recurse().run().unwrap().collect().await;
@@ -429,4 +444,76 @@ async fn cmdlets_list_write_and_remove() {
 async fn the_socket_of_this_computer_is_where_its_server_puts_it() {
     let expect = Config::default().server.data_dir.join(rwmi_server::SOCKET_NAME);
     assert_eq!(rwmi_client::LocalSocket::of_this_computer().path(), expect);
+}
+
+#[tokio::test]
+async fn every_form_hears_the_same_event() {
+    let e = here().await;
+    let ns = r"root\default";
+    let scope = e.management_scope(ns, ConnectionOptions::default()).unwrap();
+    let namespace = scope.namespace().await.unwrap().clone();
+    namespace.put_class(&class("class T { [key] string Name; };"), &PutOptions::default()).await.unwrap();
+    let mut parts = WqlEventQuery::new("__InstanceCreationEvent");
+    parts.condition = "TargetInstance ISA 'T'".into();
+    let query = parts.build().unwrap();
+    let text = query.query_string.clone();
+
+    let services = e.locator().connect_server(ns, None, None, None, 0, None, None).await.unwrap();
+    for flags in [0, 0x10, 0x20, 0x130] {
+        assert_eq!(code(services.exec_notification_query("WQL", &text, flags, None).await), WbemStatus::INVALID_PARAMETER, "{flags:#x}");
+    }
+    let mut by_locator = services.exec_notification_query("WQL", &text, 0x30, None).await.unwrap();
+    let (none, status) = by_locator.next(Enumerator::NO_WAIT, 1).await.unwrap();
+    assert_eq!((none.len(), status), (0, WbemStatus::TIMEDOUT));
+    let found = e.get_object("winmgmts:root/default").await.unwrap();
+    let mut by_script = found.services().unwrap().exec_notification_query(&text).await.unwrap();
+    assert_eq!(code(by_script.next_event(0).await), WbemStatus(0x8004_3001));
+    assert_eq!(code(by_script.next_event(-2).await), WbemStatus::INVALID_PARAMETER);
+    let mut by_watcher = ManagementEventWatcher::new(&scope, query);
+    by_watcher.start().await.unwrap();
+    let session = e.cim_session(None, CimSessionOptions::default());
+    let mut by_session = session.subscribe(ns, "WQL", &text).await.unwrap();
+    assert_eq!(MiResult::of(&session.subscribe(ns, "CQL", &text).await.unwrap_err()), MiResult::QUERY_LANGUAGE_NOT_SUPPORTED);
+
+    let t = namespace.class("T").await.unwrap();
+    let mut put = Instance::new(t);
+    put.set("Name", "a").unwrap();
+    namespace.put_instance(&put, &PutOptions::default()).await.unwrap();
+    let name = |event: &Entity| {
+        let Entity::Instance(target) = event.as_instance().unwrap().get::<Entity>("TargetInstance").unwrap() else { panic!("a class") };
+        target.get::<String>("Name").unwrap()
+    };
+    let (events, status) = by_locator.next(Enumerator::INFINITE, 1).await.unwrap();
+    assert_eq!((name(&events[0]).as_str(), status), ("a", WbemStatus::NO_ERROR));
+    assert_eq!(name(by_script.next_event(-1).await.unwrap().entity()), "a");
+    assert_eq!(name(by_watcher.wait_for_next_event().await.unwrap().entity()), "a");
+    assert_eq!(name(&Entity::Instance(by_session.next().await.unwrap().unwrap())), "a");
+    by_watcher.stop();
+
+    // The cmdlet counts, and its time is over without an error.
+    let form = || RegisterWmiEvent::in_environment(&e).namespace(ns);
+    let mut timers = form().query(&text).timeout(1).run().unwrap();
+    assert!(timers.next().await.is_none());
+    let mut counted =
+        form().query("SELECT * FROM __InstanceOperationEvent WHERE TargetInstance ISA 'T'").max_trigger_count(2).run().unwrap();
+    let changing = async {
+        // Until somebody listens, changes are nobody's events.
+        loop {
+            namespace.put_instance(&put, &PutOptions::default()).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    };
+    let heard = async {
+        let mut heard = 0;
+        while let Some(event) = counted.next().await {
+            assert_eq!(event.unwrap().object.class().name, "__InstanceModificationEvent");
+            heard += 1;
+        }
+        heard
+    };
+    tokio::select! {
+        () = changing => {}
+        heard = heard => assert_eq!(heard, 2),
+    }
+    assert_eq!(code(form().class("T").run().unwrap().next().await.unwrap()), WbemStatus::NOT_EVENT_CLASS);
 }

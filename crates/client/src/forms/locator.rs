@@ -221,7 +221,7 @@ impl Enumerator {
     /// `WBEM_NO_WAIT`: gives what is there.
     pub const NO_WAIT: i32 = 0;
 
-    fn new(place: Place, rows: Rows<Entity>) -> Enumerator {
+    pub(crate) fn new(place: Place, rows: Rows<Entity>) -> Enumerator {
         Enumerator { place, rows, failure: None }
     }
 

@@ -236,7 +236,7 @@ impl ManagementScope {
         Ok(ManagementClass { object })
     }
 
-    async fn place(&self) -> Result<Place, Error> {
+    pub(crate) async fn place(&self) -> Result<Place, Error> {
         let namespace = self.namespace().await?.clone();
         Ok(Place { locale: self.shared.options.locale.clone(), ..Place::plain(namespace) })
     }

@@ -15,6 +15,7 @@
 mod cim;
 mod cmdlet;
 mod environment;
+mod events;
 mod levels;
 mod locator;
 mod management;
@@ -25,9 +26,11 @@ mod values;
 
 pub use cim::{CimSession, CimSessionOptions, MiResult, OperationOptions, Protocol};
 pub use cmdlet::{
-    FromComputer, GetWmiObject, PutType, RemoveWmiObject, Results, SetWmiInstance, get_wmi_object, remove_wmi_object, set_wmi_instance,
+    FromComputer, GetWmiObject, PutType, RegisterWmiEvent, RemoveWmiObject, Results, SetWmiInstance, get_wmi_object, register_wmi_event,
+    remove_wmi_object, set_wmi_instance,
 };
 pub use environment::Environment;
+pub use events::{EventSource, EventWatcherOptions, ManagementEventWatcher, WqlEventQuery};
 pub use levels::{AuthenticationLevel, ImpersonationLevel};
 pub use locator::{Enumerator, Locator, Services};
 pub use management::{
