@@ -5,7 +5,6 @@ pub mod accounts;
 mod adapter;
 mod broker;
 pub mod config;
-#[cfg_attr(not(test), expect(dead_code, reason = "whoever keeps permanent subscriptions uses it"))]
 mod consumers;
 mod cursor;
 mod service;

@@ -7,12 +7,14 @@ mod isolate;
 mod locale;
 mod method;
 mod paths;
+mod permanent;
 mod pump;
 mod query;
 mod write;
 
 pub(crate) use method::{Allowed, on_behalf};
 pub(crate) use paths::keys_of;
+pub(crate) use permanent::Keeper;
 
 use crate::store::{Namespace, Repository, Tree, fold};
 use isolate::Isolated;
@@ -27,6 +29,7 @@ pub struct Broker {
     providers: events::Providers,
     events: Arc<events::Hub>,
     provider_names: Vec<String>,
+    permanent: Arc<permanent::Permanent>,
     server_name: String,
     silence_max: Duration,
     allowed: Allowed,
@@ -108,7 +111,9 @@ impl Broker {
             Arc::new(providers.into_iter().map(|p| (fold(p.name()), Arc::new(Isolated::new(p)) as Arc<dyn DynProvider>)).collect());
         let server_name = server_name.into();
         let events = events::Hub::new(repository.clone(), providers.clone(), &server_name, silence_max);
+        let permanent = permanent::Permanent::new(&repository);
         Broker {
+            permanent,
             repository,
             provider_names,
             providers,

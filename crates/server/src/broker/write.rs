@@ -1,11 +1,12 @@
 //! Writing: classes and instances that the repository holds.
 
 use super::locale::namespace_of_texts;
-use super::{Broker, Failure};
+use super::{Broker, Failure, permanent};
 use crate::access::Rights;
 use crate::store::Batch;
 use rwmi_cim::schema::{self, ClassDecl};
 use rwmi_cim::{Class, Entity, Instance, Operation, PutOptions, RequestContext, Sink, WbemStatus, amend};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Broker {
@@ -40,9 +41,13 @@ impl Broker {
             let (scratch, _found) = Sink::bounded(1);
             Box::pin(self.run(cx, super::Options::default(), Operation::Get(path.clone()), &scratch)).await?;
         }
+        let is_kept = self.is_kept(&cx.namespace, &op);
         let (repository, request) = (self.repository.clone(), cx.clone());
         let writing = tokio::task::spawn_blocking(move || repository.write(|batch| one(batch, &request, &op)));
         let put = writing.await.map_err(|_| ended())??;
+        if is_kept {
+            self.permanent.settled().await;
+        }
         let decoration = Some(self.decoration(&cx.namespace));
         match put {
             Some(Put::Class(class)) => Ok(sink.deliver(Entity::Class(Arc::new(Class { decoration, ..(*class).clone() }))).await?),
@@ -66,7 +71,20 @@ impl Broker {
                 })
             })
         });
-        writing.await.map_err(|_| ended())?
+        writing.await.map_err(|_| ended())??;
+        self.permanent.settled().await;
+        Ok(())
+    }
+
+    /// Whether an operation is about a part of a permanent subscription.
+    fn is_kept(&self, namespace: &str, op: &Operation) -> bool {
+        let class = match op {
+            Operation::Put { instance, .. } => &instance.class.name,
+            Operation::Delete(path) => &path.class,
+            _ => return false,
+        };
+        let tree = self.repository.tree();
+        tree.namespace(namespace).and_then(|n| n.class(class, false)).is_some_and(|c| permanent::is_part(c))
     }
 
     fn is_dynamic(&self, namespace: &str, class: &str) -> bool {
@@ -128,7 +146,15 @@ fn one(batch: &mut Batch<'_>, cx: &RequestContext, op: &Operation) -> Result<Opt
     match op {
         Operation::Put { instance, options } => match dynamic(batch, &instance.class.name) {
             Some(failure) => Err(failure),
-            None => batch.put_instance(namespace, instance, options).map(Put::Instance).map(Some),
+            None => {
+                let signed = permanent::signed(&batch.tree(), cx, namespace, instance)?;
+                let stored = batch.put_instance(namespace, &signed, options)?;
+                // Only for what is signed: a tree with the change in it costs a copy.
+                if let Cow::Owned(_) = signed {
+                    permanent::check(&batch.tree(), namespace, &stored)?;
+                }
+                Ok(Some(Put::Instance(stored)))
+            }
         },
         Operation::Delete(path) => match dynamic(batch, &path.class) {
             Some(failure) => Err(failure),

@@ -118,7 +118,8 @@ impl Consumers {
         let Some(socket) = &self.config.journal_socket else {
             return Err(Undelivered::new(WbemStatus::ACCESS_DENIED, "the journal is off: [consumers] journal-socket is empty"));
         };
-        if let Some(other) = consumer.text("UNCServerName") {
+        // Some clients send an empty text for what nobody set.
+        if let Some(other) = consumer.text("UNCServerName").filter(|o| !o.is_empty()) {
             let own = other.trim_start_matches('\\');
             if !names_equal(own, &self.server_name) && own != "." {
                 return Err(Undelivered::invalid(format!("the journal of {other:?} cannot be written from here")));
@@ -165,7 +166,7 @@ impl Consumers {
         let address = if host_of(allowed).len() == allowed.len() { format!("{allowed}:25") } else { allowed.clone() };
         let rendered = |name: &str| consumer.rendered(name, event);
         let draft = Draft {
-            from: rendered("FromLine")?.unwrap_or_else(|| format!("WinMgmt@{}", self.server_name)),
+            from: rendered("FromLine")?.filter(|f| !f.is_empty()).unwrap_or_else(|| format!("WinMgmt@{}", self.server_name)),
             to: rendered("ToLine")?,
             cc: rendered("CcLine")?,
             bcc: rendered("BccLine")?,

@@ -82,6 +82,7 @@ async fn an_entry_of_the_journal_has_what_the_consumer_says() {
         other
     };
     on.deliver(&with("UNCServerName", r"\\lx1".into()), &event()).await.unwrap();
+    on.deliver(&with("UNCServerName", "".into()), &event()).await.unwrap();
     for (name, value) in [
         ("UNCServerName", Value::from(r"\\other")),
         ("SourceName", "a:b".into()),

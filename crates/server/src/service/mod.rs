@@ -11,8 +11,9 @@ pub use listen::ListenError;
 use crate::access::Access;
 use crate::accounts::{Accounts, AccountsError, make_private_dir};
 use crate::adapter::{Core, Realm};
-use crate::broker::{Allowed, Broker};
+use crate::broker::{Allowed, Broker, Keeper};
 use crate::config::{Config, ServerConfig};
+use crate::consumers::Consumers;
 use crate::shipped::Schema;
 use crate::store::{Repository, StoreError};
 use control::{Control, IRwmiAccounts};
@@ -167,7 +168,7 @@ impl Server {
         let socket = data_dir.join(SOCKET_NAME);
         let unix = local_listener(&socket).map_err(|source| ServeError::Socket { path: socket.clone(), source })?;
         tasks.spawn(serve_local(unix, socket, local.clone(), limits.options.clone(), stopped.clone()));
-        tasks.spawn(background::run(parts.core.broker.clone(), stopped.clone()));
+        tasks.spawn(background::run(parts.core.broker.clone(), parts.keep(&config).await, stopped.clone()));
         for exporter in [exporter.clone(), local.port.exporter.clone()] {
             tasks.spawn(run_down(exporter, stopped.clone()));
         }
@@ -189,7 +190,7 @@ impl Server {
         let local = parts.local(&config, config.server.object_port, None)?;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(background::run(parts.core.broker.clone(), stopped.clone()));
+        tasks.spawn(background::run(parts.core.broker.clone(), parts.keep(&config).await, stopped.clone()));
         tasks.spawn(run_down(local.port.exporter.clone(), stopped));
         Ok(Running {
             #[cfg(test)]
@@ -259,6 +260,12 @@ impl Parts {
             names,
             addresses: own_addresses(&config.server.listen),
         }
+    }
+
+    /// Begins the permanent subscriptions.
+    async fn keep(&self, config: &Config) -> Keeper {
+        let consumers = Consumers::new(config.consumers.clone(), self.core.broker.server_name());
+        Keeper::start(self.core.broker.clone(), consumers).await
     }
 
     fn realm(&self, local: bool) -> Realm {

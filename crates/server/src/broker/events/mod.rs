@@ -17,7 +17,7 @@ mod timer;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use make::filetime;
+pub(crate) use make::{event as service_event, filetime};
 pub(crate) use queue::Notice;
 pub(crate) use quota::Kind;
 
@@ -127,6 +127,16 @@ impl EventSchema for Schema<'_> {
     fn derived(&self, name: &str) -> Vec<Arc<Class>> {
         self.0.descendants(name, false).into_iter().flatten().cloned().collect()
     }
+}
+
+/// Checks a query that would be asked of a namespace.
+///
+/// # Errors
+/// Those of [`Hub::subscribe`] that do not depend on when it is asked.
+pub(crate) fn check_query(namespace: &Namespace, query: &str) -> Result<(), Failure> {
+    let event = wql::parse_event(query)?;
+    event.plan(&Schema(namespace), &PlanOptions::default())?;
+    Ok(())
 }
 
 impl Sub {

@@ -12,7 +12,6 @@ pub(crate) enum Kind {
     /// A client, as long as it reads.
     Temporary,
     /// The service: for the consumer with this path.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever keeps permanent subscriptions makes it"))]
     Permanent(String),
 }
 
