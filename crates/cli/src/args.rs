@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::format::Format;
+use crate::format::{Format, Style};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rwmi_auth::AuthLevel;
 use std::net::IpAddr;
@@ -178,14 +178,76 @@ pub(crate) enum Impersonation {
     Delegate,
 }
 
+/// How rows are written.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Shape {
+    /// Output format; of a query a table on a terminal, else jsonl. Of some all is shown at the end
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+
+    /// How 64-bit integers are written for programs
+    #[arg(long, value_name = "FORM", default_value = "number")]
+    pub(crate) uint64: Uint64,
+
+    /// How a datetime is written for programs
+    #[arg(long, value_name = "FORM", default_value = "wmi")]
+    pub(crate) datetime: Dates,
+
+    /// Write all numbers as strings, and booleans as "True" and "False"
+    #[arg(long)]
+    pub(crate) json_strings: bool,
+
+    /// Of influx and prometheus: the properties that tell rows apart; else the keys of the class
+    #[arg(long, value_name = "PROPERTY", value_delimiter = ',')]
+    pub(crate) tag: Vec<String>,
+
+    /// Of influx and prometheus: stands before the name of the class; prometheus has wmi_ without it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) name_prefix: String,
+}
+
+impl Shape {
+    /// What is the same for all rows.
+    pub(crate) fn style(&self, namespace: &str) -> Style {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        Style {
+            uint64_as_text: self.uint64 == Uint64::String,
+            iso_dates: self.datetime == Dates::Iso,
+            strings: self.json_strings,
+            tags: self.tag.clone(),
+            prefix: self.name_prefix.clone(),
+            namespace: namespace.to_owned(),
+            stamp: now.ok().and_then(|t| u64::try_from(t.as_nanos()).ok()),
+        }
+    }
+}
+
+/// How 64-bit integers are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Uint64 {
+    /// Numbers in full precision
+    Number,
+    /// Strings, for readers whose numbers are doubles
+    String,
+}
+
+/// How a datetime is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Dates {
+    /// The 25 characters of WMI: 20240229235959.123456+060
+    #[value(alias = "dmtf", alias = "cim")]
+    Wmi,
+    /// ISO 8601: 2024-02-29T23:59:59.123456+01:00
+    Iso,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     #[command(flatten)]
     pub(crate) connect: Connect,
 
-    /// Output format; a table on a terminal, else jsonl
-    #[arg(short, long)]
-    pub(crate) output: Option<Format>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
 
     /// Ask the server to add the key properties to a SELECT list
     #[arg(long)]
@@ -202,9 +264,8 @@ pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) connect: Connect,
 
-    /// Output format; of table and json all is shown at the end
-    #[arg(short, long, default_value = "jsonl")]
-    pub(crate) output: Format,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
 
     /// Stop after so many events, counted over all computers
     #[arg(long, visible_alias = "max", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

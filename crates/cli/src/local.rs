@@ -64,7 +64,12 @@ pub(crate) fn is_local(host: &str, has_port: bool) -> bool {
     !has_port && Host::parse(host, &own_names()).is_ok_and(|h| h.is_local())
 }
 
+/// What this computer calls itself, in full.
+pub(crate) fn own_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
 fn own_names() -> Vec<String> {
-    let full = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let full = own_name();
     vec![full.split('.').next().unwrap_or_default().to_owned(), full]
 }

@@ -30,9 +30,10 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
     // Nobody is asked for a password for a query that is none.
     let query =
         wql::parse(&args.query).map_err(|e| Failure::new(format!("the query is not WQL: {}\n{}", e.status, e.diag.render(e.query()))))?;
-    let columns = Columns { names: selected(&query), with_host: 1 < args.connect.hosts.len() };
+    let style = args.shape.style(&args.connect.namespace);
+    let columns = Columns { names: selected(&query), with_host: 1 < args.connect.hosts.len(), style };
     let targets = Arc::new(Targets::new(args.connect)?);
-    let format = args.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
+    let format = args.shape.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
     print(targets, Question { text: args.query, with_keys: args.with_keys, events: None }, format, columns)
 }
 
@@ -131,6 +132,11 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
         return Err(Failure::new("the time is over, and fewer events came than were asked for"));
     }
     let failed = failed.iter().filter(|f| **f).count();
+    if failed == 0
+        && let Some(lack) = writer.lacks()
+    {
+        return Err(Failure::new(lack));
+    }
     Ok(ExitCode::from(match failed {
         0 => 0,
         n if n == count => FAILURE,

@@ -2,7 +2,7 @@
 
 use crate::args::Watch;
 use crate::connect::Targets;
-use crate::format::Columns;
+use crate::format::{Columns, Format, Style};
 use crate::query::{Question, Stop, columns_of, print};
 use crate::report::Failure;
 use rwmi_cim::wql;
@@ -17,8 +17,10 @@ pub(crate) fn run(args: Watch) -> Result<ExitCode, Failure> {
         .map_err(|e| Failure::new(format!("the query is none for events: {}\n{}", e.status, e.diag.render(e.query()))))?;
     // Of a grouping query come other objects than it selects.
     let names = if query.group.is_none() { columns_of(&query.select) } else { None };
-    let columns = Columns { names, with_host: 1 < args.connect.hosts.len() };
+    // Each event has its own time; whoever reads the line stamps it.
+    let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
+    let columns = Columns { names, with_host: 1 < args.connect.hosts.len(), style };
     let targets = Arc::new(Targets::new(args.connect)?);
     let stop = Stop { count: args.count, time: args.time.map(Duration::from_secs) };
-    print(targets, Question { text: args.query, with_keys: false, events: Some(stop) }, args.output, columns)
+    print(targets, Question { text: args.query, with_keys: false, events: Some(stop) }, args.shape.output.unwrap_or(Format::Jsonl), columns)
 }

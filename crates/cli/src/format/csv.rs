@@ -1,6 +1,5 @@
 //! Comma-separated values (RFC 4180). The header comes again, after an empty line, when the columns change.
 
-use super::json::value_json;
 use super::{Columns, Row, RowWriter};
 use std::io::{self, Write};
 
@@ -45,7 +44,7 @@ impl<W: Write> RowWriter for Csv<W> {
             record.push(row.host.into());
         }
         for place in places {
-            record.push(match value_json(&place.value(row.entity)) {
+            record.push(match self.columns.style.json(&place.value(row.entity)) {
                 serde_json::Value::Null => String::new(),
                 serde_json::Value::String(s) => s,
                 other => other.to_string(),

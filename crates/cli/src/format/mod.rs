@@ -7,18 +7,35 @@
 //! | `json` | programs; one array | `null` | array | 25 characters | member `__HOST` |
 //! | `jsonl` | programs; one object a line, as it comes | `null` | array | 25 characters | member `__HOST` |
 //! | `csv` | spreadsheets | empty | JSON text | 25 characters | first column `__HOST` |
+//! | `yaml` | programs; one sequence | `null` | sequence | 25 characters | member `__HOST` |
+//! | `xml` | CIM-XML (DSP0201) | no `VALUE` | `VALUE.ARRAY` | 25 characters | a `DECLGROUP` each |
+//! | `mof` | a compiler of MOF | left out | `{a, b}` | 25 characters | a comment |
+//! | `influx` | Telegraf, InfluxDB | left out | JSON text | 25 characters | tag `source`, always |
+//! | `prometheus` | a text collector | left out | JSON text | seconds since 1970 | label `source`, always |
+//! | `zabbix-get` | an item | an error | JSON text | 25 characters | the first |
+//! | `zabbix-getall` | a master item | left out | array | 25 characters | member `__HOST` |
+//! | `zabbix-lld` | a discovery rule | left out | JSON text | 25 characters | macro `{#__HOST}` |
 //!
-//! 64-bit integers are JSON numbers in full precision. Reals that JSON cannot write (infinities, NaN) are `null`.
+//! 64-bit integers are JSON numbers in full precision, unless [`Style`] says otherwise. Reals that JSON cannot write (infinities, NaN) are `null`.
 //! Names that begin with two underscores are the system's, so `__HOST` is never a property. System properties are shown where
 //! the SELECT list names them; of a class (`SELECT * FROM meta_class`) `__CLASS`, `__SUPERCLASS` and `__DYNASTY` are.
 
 mod csv;
+mod influx;
+mod instance_mof;
 mod json;
+mod prometheus;
+mod style;
 mod table;
 mod text;
+mod xml;
+mod yaml;
+mod zabbix;
 
 pub(crate) use json::value_json;
+pub(crate) use style::Style;
 
+use crate::local::own_name;
 use rwmi_cim::{Entity, SystemProperty, Value};
 use std::io::{self, Write};
 
@@ -35,6 +52,24 @@ pub(crate) enum Format {
     Jsonl,
     /// Comma-separated values with a header
     Csv,
+    /// A YAML sequence of mappings
+    Yaml,
+    /// CIM-XML: a declaration of instances
+    Xml,
+    /// MOF instances
+    Mof,
+    /// InfluxDB's line protocol, as Telegraf takes it
+    Influx,
+    /// Prometheus' text format: numbers as gauges, texts in an info metric
+    Prometheus,
+    /// Zabbix: one value, as wmi.get gives it
+    ZabbixGet,
+    /// Zabbix: all rows, as wmi.getall gives them
+    ZabbixGetall,
+    /// Zabbix: low-level discovery
+    ZabbixLld,
+    /// Zabbix before 4.2: low-level discovery, within an object
+    ZabbixLldOld,
 }
 
 /// A row and where it came from.
@@ -53,6 +88,15 @@ pub(crate) trait RowWriter {
     fn flush(&mut self) -> io::Result<()>;
     /// No more rows come.
     fn finish(&mut self) -> io::Result<()>;
+    /// What the format needed and no row had; asked after the last one.
+    fn lacks(&self) -> Option<&'static str> {
+        None
+    }
+}
+
+/// The computer as a name for series: its own name, where the caller only said "this one".
+fn source(row: &Row<'_>) -> String {
+    if matches!(row.host, "" | "." | "localhost") { own_name() } else { row.host.to_owned() }
 }
 
 /// What to show of each row.
@@ -62,6 +106,8 @@ pub(crate) struct Columns {
     pub(crate) names: Option<Vec<String>>,
     /// Whether rows of several computers are mixed.
     pub(crate) with_host: bool,
+    /// How values are written for programs.
+    pub(crate) style: Style,
 }
 
 /// Where a column's value is found in an object.
@@ -72,6 +118,14 @@ enum Place {
 }
 
 impl Place {
+    /// Which property of the class it is.
+    fn index(self) -> Option<usize> {
+        match self {
+            Place::Property(i) => Some(i),
+            Place::System(_) => None,
+        }
+    }
+
     fn name(self, entity: &Entity) -> &str {
         match self {
             Place::Property(i) => &entity.class().properties[i].name,
@@ -126,118 +180,18 @@ impl Format {
             Format::Json => Box::new(json::Json::array(out, columns)),
             Format::Jsonl => Box::new(json::Json::lines(out, columns)),
             Format::Csv => Box::new(csv::Csv::new(out, columns)),
+            Format::Yaml => Box::new(yaml::Yaml::new(out, columns)),
+            Format::Xml => Box::new(xml::Xml::new(out, columns)),
+            Format::Mof => Box::new(instance_mof::Mof::new(out, columns.with_host)),
+            Format::Influx => Box::new(influx::Influx::new(out, columns)),
+            Format::Prometheus => Box::new(prometheus::Prometheus::new(out, columns)),
+            Format::ZabbixGet => Box::new(zabbix::Get::new(out, columns)),
+            Format::ZabbixGetall => Box::new(zabbix::Rows::new(out, columns, zabbix::Kind::All)),
+            Format::ZabbixLld => Box::new(zabbix::Rows::new(out, columns, zabbix::Kind::Discovery)),
+            Format::ZabbixLldOld => Box::new(zabbix::Rows::new(out, columns, zabbix::Kind::OldDiscovery)),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use rwmi_cim::{CimType, Class, DateTime, Instance, Property};
-    use std::sync::Arc;
-
-    fn rows() -> Vec<Entity> {
-        let class = Arc::new(Class {
-            name: "Demo".into(),
-            properties: vec![
-                Property::new("Name", CimType::String),
-                Property::new("Size", CimType::Uint64),
-                Property::new("Tags", CimType::String.array()),
-                Property::new("When", CimType::DateTime),
-            ],
-            ..Class::default()
-        });
-        let mut a = Instance::new(class.clone());
-        a.set("Name", "a\u{1b}[31m,\"b\"\nc").unwrap();
-        a.set("Size", u64::MAX).unwrap();
-        a.set("Tags", vec!["x".to_owned(), "y".to_owned()]).unwrap();
-        a.set("When", DateTime::from_text("20240229235959.123456+060")).unwrap();
-        vec![Entity::Instance(a.into()), Entity::Instance(Instance::new(class).into())]
-    }
-
-    fn check(format: Format, columns: Columns, expect: &str) {
-        let mut out = Vec::new();
-        {
-            let mut w = format.writer(&mut out, columns, Some(100));
-            for entity in &rows() {
-                w.row(&Row { host: "h1", entity }).unwrap();
-            }
-            w.finish().unwrap();
-        }
-        assert_eq!(String::from_utf8(out).unwrap(), expect);
-    }
-
-    #[test]
-    fn each_format_writes_null_arrays_and_hostile_text() {
-        check(
-            Format::Jsonl,
-            Columns::default(),
-            "{\"Name\":\"a\\u001b[31m,\\\"b\\\"\\nc\",\"Size\":18446744073709551615,\"Tags\":[\"x\",\"y\"],\"When\":\"20240229235959.123456+060\"}\n\
-             {\"Name\":null,\"Size\":null,\"Tags\":null,\"When\":null}\n",
-        );
-        check(
-            Format::Csv,
-            Columns { names: Some(vec!["size".into(), "Name".into()]), with_host: true },
-            "__HOST,Size,Name,Tags,When\nh1,18446744073709551615,\"a\u{1b}[31m,\"\"b\"\"\nc\",\"[\"\"x\"\",\"\"y\"\"]\",20240229235959.123456+060\nh1,,,,\n",
-        );
-        check(
-            Format::List,
-            Columns::default(),
-            "Name : a\u{fffd}[31m,\"b\" c\nSize : 18446744073709551615\nTags : {x, y}\nWhen : 2024-02-29 23:59:59 +01:00\n\nName :\nSize :\nTags :\nWhen :\n",
-        );
-        check(
-            Format::Table,
-            Columns { names: Some(vec!["Size".into()]), with_host: false },
-            "Size                  Name          Tags    When\n18446744073709551615  a\u{fffd}[31m,\"b\" c  {x, y}  2024-02-29 23:59:59 +01:00\n\n",
-        );
-    }
-
-    #[test]
-    fn no_rows_are_an_empty_array_and_otherwise_nothing() {
-        for (format, expect) in [(Format::Json, "[]\n"), (Format::Jsonl, ""), (Format::Csv, ""), (Format::Table, ""), (Format::List, "")] {
-            let mut out = Vec::new();
-            format.writer(&mut out, Columns::default(), None).finish().unwrap();
-            assert_eq!(String::from_utf8(out).unwrap(), expect);
-        }
-    }
-
-    #[test]
-    fn a_system_property_is_shown_where_it_is_listed_and_a_column_once() {
-        let names = ["__class", "Size", "SIZE", "__PATH", "gone"].map(str::to_owned);
-        let columns = Columns { names: Some(names.into()), with_host: false };
-        let mut out = Vec::new();
-        {
-            let mut w = Format::Csv.writer(&mut out, columns, None);
-            w.row(&Row { host: "", entity: &rows()[1] }).unwrap();
-            w.finish().unwrap();
-        }
-        assert_eq!(String::from_utf8(out).unwrap(), "__CLASS,Size,__PATH,Name,Tags,When\nDemo,,,,,\n");
-    }
-
-    #[test]
-    fn other_columns_bring_another_header_behind_an_empty_line() {
-        let class =
-            |name: &str| Arc::new(Class { name: name.into(), properties: vec![Property::new(name, CimType::Uint8)], ..Class::default() });
-        let mut out = Vec::new();
-        {
-            let mut w = Format::Csv.writer(&mut out, Columns::default(), None);
-            for name in ["A", "A", "B"] {
-                w.row(&Row { host: "", entity: &Entity::Instance(Instance::new(class(name)).into()) }).unwrap();
-            }
-            w.finish().unwrap();
-        }
-        assert_eq!(String::from_utf8(out).unwrap(), "A\n\"\"\n\"\"\n\nB\n\"\"\n");
-    }
-
-    #[test]
-    fn a_class_is_a_row_of_its_names() {
-        let class = Class { name: "B".into(), derivation: vec!["A".into()], ..Class::default() };
-        let mut out = Vec::new();
-        {
-            let mut w = Format::Jsonl.writer(&mut out, Columns::default(), None);
-            w.row(&Row { host: "", entity: &Entity::Class(Arc::new(class)) }).unwrap();
-            w.finish().unwrap();
-        }
-        assert_eq!(String::from_utf8(out).unwrap(), "{\"__CLASS\":\"B\",\"__SUPERCLASS\":\"A\",\"__DYNASTY\":\"A\"}\n");
-    }
-}
+mod tests;

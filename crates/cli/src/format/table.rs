@@ -8,6 +8,12 @@ use std::io::{self, Write};
 /// Most rows that are held to find the widths of columns; further rows make a new table.
 const ROWS_HELD_MAX: usize = 1000;
 
+/// Blanks behind a column.
+const GAP: u16 = 2;
+
+/// A column that people can read, with its gap. Where the terminal has less for each, rows are shown as lists.
+const COLUMN_WIDTH_MIN: usize = 8;
+
 /// Columns as wide as their widest cell, cut to the terminal by wrapping. Waits for the last row, or for a thousand.
 pub(super) struct Table<W> {
     out: W,
@@ -15,11 +21,13 @@ pub(super) struct Table<W> {
     width: Option<u16>,
     header: Vec<String>,
     rows: Vec<Vec<String>>,
+    /// Rows that were shown as lists.
+    listed: u64,
 }
 
 impl<W: Write> Table<W> {
     pub(super) fn new(out: W, columns: Columns, width: Option<u16>) -> Self {
-        Table { out, columns, width, header: Vec::new(), rows: Vec::new() }
+        Table { out, columns, width, header: Vec::new(), rows: Vec::new(), listed: 0 }
     }
 
     fn draw(&mut self) -> io::Result<()> {
@@ -28,18 +36,44 @@ impl<W: Write> Table<W> {
         }
         let mut drawn = Drawn::new();
         drawn.load_style(presets::NOTHING).set_header(&self.header);
+        drawn.add_rows(&self.rows);
         if let Some(width) = self.width {
+            let natural: u32 = drawn.column_max_content_widths().iter().map(|w| u32::from(*w) + u32::from(GAP)).sum();
+            if u32::from(width) < natural && usize::from(width) < self.header.len() * COLUMN_WIDTH_MIN {
+                return self.draw_lists();
+            }
             drawn.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
         }
+        self.rows.clear();
         for column in drawn.column_iter_mut() {
-            column.set_padding((0, 2));
+            column.set_padding((0, GAP));
         }
-        drawn.add_rows(self.rows.drain(..));
         for line in drawn.lines() {
             writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
     }
+
+    /// The rows that wait, a property a line: columns of a letter or two help nobody.
+    fn draw_lists(&mut self) -> io::Result<()> {
+        for cells in std::mem::take(&mut self.rows) {
+            if 0 < self.listed {
+                writeln!(self.out)?;
+            }
+            self.listed += 1;
+            write_list(&mut self.out, self.header.iter().zip(&cells))?;
+        }
+        Ok(())
+    }
+}
+
+/// A line each, names as wide as the widest.
+fn write_list<'a>(out: &mut impl Write, lines: impl Iterator<Item = (&'a String, &'a String)> + Clone) -> io::Result<()> {
+    let width = lines.clone().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
+    for (name, value) in lines {
+        writeln!(out, "{}", format!("{name:width$} : {value}").trim_end())?;
+    }
+    Ok(())
 }
 
 impl<W: Write> RowWriter for Table<W> {
@@ -95,11 +129,7 @@ impl<W: Write> RowWriter for List<W> {
             writeln!(self.out)?;
         }
         self.rows += 1;
-        let width = lines.iter().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
-        for (name, value) in lines {
-            writeln!(self.out, "{}", format!("{name:width$} : {value}").trim_end())?;
-        }
-        Ok(())
+        write_list(&mut self.out, lines.iter().map(|(n, v)| (n, v)))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -41,6 +41,68 @@ fn columns_stand_as_the_query_lists_them() {
 }
 
 #[test]
+fn every_format_is_written() {
+    let place = Place::new("");
+    let here = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
+    let run = |format: &str, extra: &[&str]| {
+        let query = "SELECT version, CAPTION, MaxNumberOfProcesses FROM Win32_OperatingSystem";
+        place.run(&[&["query", "-o", format, query], extra].concat()).good()
+    };
+    let (version, caption) = ("6.1.0-28-amd64", "Debian GNU/Linux 12 (bookworm)");
+    let most = rows(&run("jsonl", &[]))[0]["MaxNumberOfProcesses"].to_string();
+    assert_eq!(run("yaml", &[]), format!("- Version: \"{version}\"\n  Caption: \"{caption}\"\n  MaxNumberOfProcesses: {most}\n"));
+    assert_eq!(
+        run("mof", &[]),
+        format!(
+            "instance of Win32_OperatingSystem\n{{\n  Caption = \"{caption}\";\n  Version = \"{version}\";\n  MaxNumberOfProcesses = {most};\n}};\n"
+        )
+    );
+    let xml = run("xml", &[]);
+    assert!(
+        xml.contains(&format!(
+            "<PROPERTY NAME=\"Version\" TYPE=\"string\"><VALUE>{version}</VALUE></PROPERTY>\n<PROPERTY NAME=\"Caption\""
+        )),
+        "{xml}"
+    );
+    let influx = run("influx", &["--tag", "version", "--name-prefix", "win_wmi_"]);
+    let (line, stamp) = influx.trim_end().rsplit_once(' ').unwrap();
+    assert_eq!(
+        line,
+        format!("win_wmi_Win32_OperatingSystem,source={here},Version={version} Caption=\"{caption}\",MaxNumberOfProcesses={most}u")
+    );
+    assert!(stamp.parse::<u64>().unwrap() > 1_700_000_000_000_000_000, "{stamp}");
+    let metrics = run("prometheus", &["--tag", "Version"]);
+    assert!(
+        metrics
+            .contains(&format!("\nwmi_win32_operating_system_max_number_of_processes{{source=\"{here}\",version=\"{version}\"}} {most}\n")),
+        "{metrics}"
+    );
+    assert_eq!(run("zabbix-get", &[]), format!("{version}\n"));
+    assert_eq!(
+        run("zabbix-getall", &[]),
+        format!("[{{\"Version\":\"{version}\",\"Caption\":\"{caption}\",\"MaxNumberOfProcesses\":{most}}}]\n")
+    );
+    assert!(run("zabbix-getall", &["--json-strings"]).contains(&format!("\"MaxNumberOfProcesses\":\"{most}\"")));
+    assert!(run("zabbix-lld", &[]).starts_with(&format!("[{{\"{{#VERSION}}\":\"{version}\",")));
+    // An item of Zabbix takes both streams for its value: nothing but the sentence, and a status that says so.
+    let none = place.run(&["query", "-o", "zabbix-get", "SELECT Name FROM Win32_Process WHERE ProcessId = 4000000000"]);
+    assert_eq!((none.bad(1, &[]).err.as_str(), ""), ("error: Empty WMI search result.\n", ""));
+}
+
+#[test]
+fn integers_and_dates_are_written_as_wanted() {
+    let place = Place::new("");
+    let query = "SELECT FreePhysicalMemory, LastBootUpTime FROM Win32_OperatingSystem";
+    let run = |extra: &[&str]| rows(&place.run(&[&["query", query], extra].concat()).good()).remove(0);
+    let (plain, other) = (run(&[]), run(&["--uint64", "string", "--datetime", "iso"]));
+    assert_eq!(other["FreePhysicalMemory"], plain["FreePhysicalMemory"].to_string());
+    assert_eq!(
+        (&plain["LastBootUpTime"], &other["LastBootUpTime"]),
+        (&json!("20240610083000.000000+120"), &json!("2024-06-10T08:30:00+02:00"))
+    );
+}
+
+#[test]
 fn keys_come_along_where_they_are_wanted() {
     let place = Place::new("");
     let query = "SELECT Name FROM Win32_Process WHERE ProcessId = 1";

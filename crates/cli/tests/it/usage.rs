@@ -8,7 +8,7 @@ fn wrong_usage_has_a_status_of_its_own() {
         &[][..],
         &["query"],
         &["query", "--nonsense", "SELECT * FROM A"],
-        &["query", "-o", "xml", "SELECT * FROM A"],
+        &["query", "-o", "nonsense", "SELECT * FROM A"],
         &["query", "--authentication", "none", "SELECT * FROM A"],
         &["query", "--timeout", "0", "SELECT * FROM A"],
         &["query", "--endpoint-port", "0", "SELECT * FROM A"],
