@@ -1,5 +1,6 @@
 """Events: impacket, unmodified, and our command wait for them; what was dropped is told."""
 
+import getpass
 import json
 import os
 import re
@@ -210,3 +211,49 @@ def test_a_reader_watches_too_and_who_may_not_read_does_not(tmp_path):
         assert (said, code, events[0]["TargetInstance"]["Name"]) == ("", 0, "00000")
     finally:
         site.stop()
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """A server over this very machine that starts processes as whoever runs the tests."""
+    settings = f'[methods]\nallow = ["Win32_Process.Create", "Win32_Process.Terminate"]\nusers = {{ {USER} = "{getpass.getuser()}" }}'
+    running = Server(tmp_path_factory.mktemp("machine"), "127.0.90.8", settings=settings, rows=1, root="/")
+    yield running
+    assert running.stop() == 0
+
+
+def until(events, wanted, key):
+    """The first event of a process: others of this machine pass by."""
+    while True:
+        event = take(events)
+        if event == TIMEDOUT:
+            continue
+        assert not isinstance(event, int), hex(event)
+        if key(event) == wanted:
+            return event
+
+
+def test_impacket_starts_a_process_and_sees_its_beginning_and_its_end(machine, tmp_path):
+    done = tmp_path / "nice"
+    with Connected(machine) as services:
+        created = subscribe(services, "SELECT * FROM __InstanceCreationEvent WITHIN 1 WHERE TargetInstance ISA 'Win32_Process'")
+        deleted = subscribe(services, "SELECT * FROM __InstanceDeletionEvent WITHIN 1 WHERE TargetInstance ISA 'Win32_Process'")
+        started = subscribe(services, "SELECT * FROM Win32_ProcessStartTrace")
+        stopped = subscribe(services, "SELECT * FROM Win32_ProcessStopTrace")
+        definition, _ = services.GetObject("Win32_ProcessStartup")
+        startup = definition.SpawnInstance()
+        # impacket writes no arrays of strings into an object.
+        startup.PriorityClass = 64
+        process, _ = services.GetObject("Win32_Process")
+        answer = process.Create(f"sh -c \"nice > '{done}'; sleep 3; exit 7\"", "/", startup)
+        assert answer.ReturnValue == 0
+        pid = answer.ProcessId
+        handle = lambda event: target(event)["ProcessId"]
+        number = lambda event: event.getProperties()["ProcessID"]["value"]
+        assert target(until(created, pid, handle))["Name"] in ("sh", "dash", "bash")
+        assert until(started, pid, number).getClassName() == "Win32_ProcessStartTrace"
+        until(deleted, pid, handle)
+        stop = until(stopped, pid, number).getProperties()
+        assert stop["ExitStatus"]["value"] == 7
+        assert stop["Source"]["value"] in ("connector", "polling")
+    assert int(done.read_text()) > 0

@@ -139,6 +139,10 @@ impl Listening {
             }
             tracing::warn!(class = self.class.name, %failure, "a provider tells of no more events for now");
             self.subs().iter().for_each(|s| s.queue.failed(&failure));
+            // A source that lost something is well, and goes on at once; unless it does nothing else.
+            if failure.status == WbemStatus::QUEUE_OVERFLOW && begun.elapsed() > PAUSE.0 {
+                continue;
+            }
             pause = if begun.elapsed() > PAUSE.1 { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
             tokio::time::sleep(pause).await;
         }
