@@ -29,6 +29,9 @@ FILES = ["SMB_RPC/test_wmi.py", "dcerpc/test_dcomrt.py", "dcerpc/test_epm.py", "
 # Seconds that one test may take.
 ALARM = 60
 ADDRESS = "127.0.34.1"
+# The test of a process, in words of Linux: what stands in the test, what stands in the copy.
+LINUX_FILE = "SMB_RPC/test_wmi_linux.py"
+LINUX_WORDS = [("'notepad.exe', 'c:\\\\', None", "'/bin/sleep 120', '/', None")]
 
 
 # The plugin.
@@ -84,6 +87,11 @@ def unpack(place):
         below = f"impacket-{version}/tests/"
         tar.extractall(place, members=[m for m in tar.getmembers() if m.name.startswith(below)], filter="data")
     tests = place / f"impacket-{version}" / "tests"
+    text = (tests / FILES[0]).read_text()
+    for old, new in LINUX_WORDS:
+        assert text.count(old) == 1, f"{old} is not where it was"
+        text = text.replace(old, new)
+    (tests / LINUX_FILE).write_text(text)
     return tests
 
 
@@ -97,16 +105,19 @@ def run(tests, scratch):
     remote.write_text("[global]\n[TCPTransport]\n" + "".join(f"{k} = {v}\n" for k, v in config.items()))
     outcomes = scratch / "outcomes"
     with conftest.private_bus(scratch) as bus:
-        server = conftest.Server(scratch / "server", ADDRESS, dbus=bus, root="/", rows=1, accounts=[(user, password, ["--admin"])])
+        methods = f'[methods]\nallow = ["Win32_Process.Create", "Win32_Process.Terminate"]\nusers = {{ {user} = "nobody" }}'
+        server = conftest.Server(
+            scratch / "server", ADDRESS, settings=methods, dbus=bus, root="/", rows=1, accounts=[(user, password, ["--admin"])])
         try:
             pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "impacket_suite", "--runxfail", "--tb=short",
                       "--remote-config", remote]
             env = {**os.environ, "PYTHONPATH": str(HERE), "IMPACKET_SUITE_OUTCOMES": str(outcomes), "PYTHONDONTWRITEBYTECODE": "1"}
-            files = [f"tests/{name}" for name in FILES]
-            done = subprocess.run(pytest + files, cwd=tests.parent, env=env, capture_output=True, text=True, timeout=900)
-            # 1: some test failed, which is judged here.
-            if done.returncode not in (0, 1):
-                sys.exit(done.stdout + done.stderr)
+            for arguments in [FILES, [LINUX_FILE, "-k", "ExecMethod"]]:
+                files = [f"tests/{a}" if a.endswith(".py") else a for a in arguments]
+                done = subprocess.run(pytest + files, cwd=tests.parent, env=env, capture_output=True, text=True, timeout=900)
+                # 1: some test failed, which is judged here.
+                if done.returncode not in (0, 1):
+                    sys.exit(done.stdout + done.stderr)
         finally:
             code = server.stop()
             assert code == 0, "the server did not stop cleanly"

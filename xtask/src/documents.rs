@@ -1,9 +1,10 @@
-//! Documents: every relative link leads somewhere, and docs/spec-map.md names files and tests that exist.
+//! Documents: every relative link leads somewhere, docs/spec-map.md names files and tests that exist, and docs/errors.md tests.
 
 use crate::Report;
 use crate::index::Tree;
 
 const MAP: &str = "docs/spec-map.md";
+const ERRORS: &str = "docs/errors.md";
 
 /// Links of every page of Markdown.
 pub(crate) fn links(tree: &Tree) -> Report {
@@ -64,6 +65,36 @@ pub(crate) fn spec_map(tree: &Tree) -> Report {
         violations.push(format!("{MAP} has no rows"));
     }
     Report { name: "spec map", seen: format!("{rows} rows, {references} files and tests"), notes: Vec::new(), violations }
+}
+
+/// Rows of the page of errors: status, cause, tests.
+pub(crate) fn errors(tree: &Tree) -> Report {
+    let mut violations = Vec::new();
+    let text = tree.files.get(ERRORS).map(String::as_str).unwrap_or_default();
+    let (mut rows, mut references) = (0, 0);
+    let reachable = text.lines().enumerate().take_while(|(_, l)| !l.starts_with("## "));
+    for (number, line) in reachable.filter(|(_, l)| l.starts_with("| `") || l.starts_with("| fault")) {
+        rows += 1;
+        let mut fail = |what: String| violations.push(format!("{ERRORS}:{}: {what}", number + 1));
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+        let [_, cause, tests] = cells[..] else {
+            fail(format!("{} cells, not three", cells.len()));
+            continue;
+        };
+        if cause.is_empty() || quoted(tests).next().is_none() {
+            fail("no cause or no test".into());
+        }
+        for test in quoted(tests) {
+            references += 1;
+            if let Err(e) = tree.test(test) {
+                fail(e);
+            }
+        }
+    }
+    if rows == 0 {
+        violations.push(format!("{ERRORS} has no rows"));
+    }
+    Report { name: "errors", seen: format!("{rows} rows, {references} tests"), notes: Vec::new(), violations }
 }
 
 /// What stands between backticks.

@@ -94,6 +94,7 @@ fn reports() -> Result<Vec<Report>, String> {
         sources::texts(root)?,
         coverage::check(&tree)?,
         documents::spec_map(&tree),
+        documents::errors(&tree),
         documents::links(&tree),
     ])
 }

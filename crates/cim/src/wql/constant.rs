@@ -32,6 +32,11 @@ impl Comparand {
         match (ty, literal) {
             (CimType::Boolean, _) => truth(literal).map(Comparand::Boolean).ok_or_else(|| "write TRUE or FALSE".into()),
             (CimType::String, Literal::String(s)) => Ok(Comparand::Text(s.clone())),
+            // A number stands for its digits: people write Handle = 4 of a process, whose handle is a string.
+            (CimType::String, Literal::Number(n)) => Ok(Comparand::Text(match number(n) {
+                Some(Comparand::Integer(n)) => n.to_string(),
+                _ => n.clone(),
+            })),
             (CimType::String, _) => Err(format!("write '{literal}' for a string")),
             (CimType::Reference, Literal::String(s)) => Ok(Comparand::Path { text: s.clone(), path: s.parse().ok().map(Box::new) }),
             (CimType::Reference, _) => Err("a reference is compared with an object path in quotes".into()),

@@ -245,7 +245,7 @@ fn a_class_refuses_what_it_cannot_hold() {
             "SELECT Name.x FROM Win32_LogicalDisk",
             "SELECT * FROM Win32_LogicalDisk WHERE Nope = 1",
             "SELECT * FROM Win32_LogicalDisk WHERE Name.x = 1",
-            "SELECT * FROM Win32_LogicalDisk WHERE Name = 4",
+            "SELECT * FROM Win32_LogicalDisk WHERE Name = TRUE",
             "SELECT * FROM Win32_LogicalDisk WHERE Name = TRUE",
             "SELECT * FROM Win32_LogicalDisk WHERE DriveType = 'three'",
             "SELECT * FROM Win32_LogicalDisk WHERE DriveType = TRUE",
@@ -287,7 +287,7 @@ fn a_hint_says_what_to_write() {
     );
     check_hint("SELECT * FROM X WHERE Name IS 'x'", "'x'", "write Name = 'x'");
     check_hint("SELECT Nmae FROM Win32_LogicalDisk", "Nmae", "did you mean Name?");
-    check_hint("SELECT * FROM Win32_LogicalDisk WHERE Name = 4", "4", "write '4' for a string");
+    check_hint("SELECT * FROM Win32_LogicalDisk WHERE Name = TRUE", "TRUE", "write 'TRUE' for a string");
     check_hint("SELECT * FROM X ORDER BY Name", "ORDER", "WQL has no ORDER BY: sort the rows that come back");
     check_hint("SELECT * FROM X WHERE a = 5 BUT b = 6", "BUT", "conditions are joined by AND or OR");
     check_hint("SELECT Name Caption FROM X", "Caption", "properties in the list stand apart by commas");
@@ -316,6 +316,20 @@ fn strings_compare_without_case_by_character() {
         ("NOT Name LIKE 'd%'", true),
         ("name LIKE '_:'", true),
     ]);
+}
+
+/// As impacket's test of a process asks, which runs against Windows: `WHERE handle = 1234`, and the handle is a string.
+#[test]
+fn a_number_that_is_compared_with_a_string_is_its_digits() {
+    let mut class = (*disk_class()).clone();
+    class.properties[0].default = "1234".into();
+    let disk: Object = Instance::new(Arc::new(class)).into();
+    for (condition, expect) in
+        [("Name = 1234", true), ("1234 = name", true), ("Name = 0x4D2", true), ("Name <> 1234", false), ("Name = 123", false)]
+    {
+        let bound = filter(condition).bind(disk.class()).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(bound.matches(&disk), Ok(expect), "{condition}");
+    }
 }
 
 #[test]

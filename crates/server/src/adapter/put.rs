@@ -12,7 +12,7 @@ use rwmi_cim::{Entity, Instance, Object, Operation, PutOptions, RequestContext, 
 use rwmi_dcom::{self as dcom, InterfacePointer, ObjectContext};
 use rwmi_wbem::interfaces::InOut;
 use rwmi_wbem::{ClassObjectRef, Context, ContextValue, flags};
-use rwmi_wmio::{DecodeOptions, Decoder};
+use rwmi_wmio::{DecodeError, DecodeOptions, Decoder};
 use std::sync::PoisonError;
 
 /// Operations of one namespace each that wait for the last of them.
@@ -223,7 +223,10 @@ fn octets_of(object: &InterfacePointer) -> usize {
 pub(super) fn received(object: &InterfacePointer) -> Result<Entity, Failure> {
     let invalid = |why: String| Failure::new(WbemStatus::INVALID_OBJECT, why);
     let octets = ClassObjectRef::from_pointer(object).map_err(|e| invalid(e.to_string()))?;
-    Decoder::new(DecodeOptions::from_client()).unit(&octets.0).map_err(|e| invalid(e.to_string()))
+    Decoder::new(DecodeOptions::from_client()).unit(&octets.0).map_err(|e| match e {
+        DecodeError::Limit { what: "properties", .. } => Failure::new(WbemStatus::TOO_MANY_PROPERTIES, e.to_string()),
+        e => invalid(e.to_string()),
+    })
 }
 
 /// The instance with everything in it decoded, so that what cannot be read is refused and what is kept is only what is needed.

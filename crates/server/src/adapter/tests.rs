@@ -1,5 +1,6 @@
 //! The adapter as a client sees it: real octets over a stream within the process, no socket.
 
+mod errors;
 mod events;
 mod locale;
 mod method;

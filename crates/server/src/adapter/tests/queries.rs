@@ -17,7 +17,7 @@ impl Provider for Incapable {
 }
 
 /// How a query ends: at the call, or with its first object.
-async fn outcome(services: &P<IWbemServices>, text: &str, flags: i32) -> HResult {
+pub(super) async fn outcome(services: &P<IWbemServices>, text: &str, flags: i32) -> HResult {
     match ok(services.call(&query(text, flags)).await) {
         Ok(reply) => {
             let rows: P<IEnumWbemClassObject> = services.at(ipid(reply.enumerator.as_ref()));
