@@ -406,7 +406,19 @@ fn the_shipped_classes_compile_and_print_and_compile_again() {
 const DIFFERENCES: &[(&str, &str)] = &[
     ("class __RwmiTransaction", "tells a client of ours that several changes can be made as one"),
     ("default of __CIMOMIdentification.VersionUsedToCreateDB", "Windows has its own version there"),
+    ("properties of Win32_ProcessStartTrace", SOURCE),
+    ("properties of Win32_ProcessStopTrace", SOURCE),
+    ("default of __ArbitratorConfiguration.PermanentSubscriptionsPerUser", QUOTAS),
+    ("default of __ArbitratorConfiguration.PermanentSubscriptionsTotal", QUOTAS),
+    ("default of __ArbitratorConfiguration.PollingInstructionsPerUser", QUOTAS),
+    ("default of __ArbitratorConfiguration.PollingInstructionsTotal", QUOTAS),
+    ("default of __ArbitratorConfiguration.PollingMemoryPerUser", QUOTAS),
+    ("default of __ArbitratorConfiguration.PollingMemoryTotal", QUOTAS),
+    ("default of __ArbitratorConfiguration.TemporarySubscriptionsPerUser", QUOTAS),
+    ("default of __ArbitratorConfiguration.TemporarySubscriptionsTotal", QUOTAS),
 ];
+const SOURCE: &str = "an event says whether the kernel told it or somebody looked, who may have missed others";
+const QUOTAS: &str = "the instance that Windows stores has these values; ours is the class's, until somebody puts one";
 
 #[test]
 fn wire_data_shipped_classes_match_windows() {
