@@ -64,6 +64,11 @@ impl Aggregator {
         Ok(())
     }
 
+    /// How many groups are open.
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
     /// When the next group is due; `None` while none is open.
     pub fn next_due(&self) -> Option<Instant> {
         self.open.values().map(|g| g.due).min()

@@ -155,7 +155,7 @@ impl Sub {
         }
         let pushed = match &self.groups {
             None => self.queue.push(self.plan.event.project(event), octets),
-            Some(groups) => match groups.add(event) {
+            Some(groups) => match groups.add(event, octets) {
                 Ok(()) => Pushed::Kept,
                 Err(_) => self.queue.lost(),
             },
@@ -207,7 +207,7 @@ impl Hub {
             None => None,
             Some(_) => {
                 let class = namespace.class("__AggregateEvent", false).ok_or_else(|| Failure::no_class("__AggregateEvent"))?;
-                Groups::new(&plan.event, class.clone())
+                Groups::new(&plan.event, class.clone(), self.waiting.clone())
             }
         };
         let sub = Arc::new(Sub {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 /// Events that may wait for one subscriber.
 pub(crate) const QUEUE_LEN_MAX: usize = 1000;
 /// Octets, about, that the events waiting for one subscriber may keep (Windows: `LowThresholdOnEvents`).
-const QUEUE_OCTETS_MAX: usize = 10_000_000;
+pub(super) const QUEUE_OCTETS_MAX: usize = 10_000_000;
 /// Octets, about, that all waiting events may keep, an event counted for each who waits for it.
 const ALL_OCTETS_MAX: usize = 128 << 20;
 
@@ -199,12 +199,17 @@ impl Drop for Queue {
 }
 
 impl Waiting {
-    fn take(&self, octets: usize) -> bool {
+    #[cfg(test)]
+    pub(super) fn is_used(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    pub(super) fn take(&self, octets: usize) -> bool {
         let more = |now: usize| now.checked_add(octets).filter(|all| *all <= ALL_OCTETS_MAX);
         self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
     }
 
-    fn give(&self, octets: usize) {
+    pub(super) fn give(&self, octets: usize) {
         self.0.fetch_sub(octets, Ordering::Relaxed);
     }
 }

@@ -36,8 +36,14 @@ struct Key {
 pub(super) struct Source {
     listening: Arc<Listening>,
     _task: Task,
-    /// Open until the provider listens, or cannot.
-    started: tokio::sync::Mutex<Option<oneshot::Receiver<Result<(), Failure>>>>,
+    started: tokio::sync::Mutex<Started>,
+}
+
+/// Whether the provider listens.
+#[derive(Debug)]
+enum Started {
+    Waiting(oneshot::Receiver<Result<(), Failure>>),
+    Known(Result<(), Failure>),
 }
 
 struct Listening {
@@ -104,17 +110,24 @@ impl Hub {
                 });
                 let (started, wait) = oneshot::channel();
                 let task = Task(tokio::spawn(listening.clone().run(started)).abort_handle());
-                let source = Arc::new(Source { listening, _task: task, started: tokio::sync::Mutex::new(Some(wait)) });
+                let source = Arc::new(Source { listening, _task: task, started: tokio::sync::Mutex::new(Started::Waiting(wait)) });
                 sources.insert(key, Arc::downgrade(&source));
                 source
             })
         };
         // Before it starts: what is told from the first moment on is for this one too.
-        source.listening.told().push(Arc::downgrade(sub));
+        {
+            let mut told = source.listening.told();
+            // A source that tells nothing must not remember everybody who ever listened.
+            told.retain(|s| s.strong_count() > 0);
+            told.push(Arc::downgrade(sub));
+        }
         let mut started = source.started.lock().await;
-        if let Some(wait) = &mut *started {
-            wait.await.unwrap_or_else(|_| Err(WbemStatus::PROVIDER_FAILURE.into()))?;
-            *started = None;
+        if let Started::Waiting(wait) = &mut *started {
+            *started = Started::Known(wait.await.unwrap_or_else(|_| Err(WbemStatus::PROVIDER_FAILURE.into())));
+        }
+        if let Started::Known(Err(failure)) = &*started {
+            return Err(failure.clone());
         }
         drop(started);
         Ok(source)

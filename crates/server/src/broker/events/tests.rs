@@ -291,6 +291,10 @@ async fn a_query_that_cannot_run_says_why_and_takes_nothing() {
     check("SELECT * FROM __InstanceCreationEvent WITHIN 1", WbemStatus::REGISTRATION_TOO_BROAD).await;
     check("SELECT * FROM __InstanceCreationEvent WITHIN 1 WHERE TargetInstance ISA 'Orphan'", WbemStatus::PROVIDER_NOT_FOUND).await;
     check("SELECT * FROM Hush", WbemStatus::PROVIDER_NOT_CAPABLE).await;
+    // Who asks at the same time is told the same.
+    let hush = || w.hub().subscribe(Box::leak(Box::new(boss())), "SELECT * FROM Hush", Kind::Temporary);
+    let (one, other) = tokio::join!(hush(), hush());
+    assert_eq!([one, other].map(|r| r.map(drop).unwrap_err().status), [WbemStatus::PROVIDER_NOT_CAPABLE; 2]);
     check("SELECT * FROM", WbemStatus::UNPARSABLE_QUERY).await;
     w.polled.mood(Mood::Fails);
     check("SELECT * FROM __InstanceCreationEvent WITHIN 1 WHERE TargetInstance ISA 'Disk'", WbemStatus::PROVIDER_FAILURE).await;
@@ -467,6 +471,28 @@ async fn events_are_told_together_when_their_time_is_over() {
     assert_eq!(show(&first), "__InstanceCreationEvent TargetInstance=Thing.Name=\"a\"/1");
     tokio::time::sleep(Duration::from_secs(60)).await;
     check_none(&groups);
+}
+
+#[tokio::test(start_paused = true)]
+async fn groups_have_as_much_room_as_a_queue() {
+    let w = world();
+    let query = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Thing' GROUP WITHIN 10 BY TargetInstance.Name";
+    let groups = w.watch(query).await;
+    let name = |n: u32| format!("{}{n}", "x".repeat(3_000_000));
+    for n in 0..4 {
+        w.put("Thing", &[("Name", name(n).as_str().into())]).await;
+    }
+    // The fourth finds no room, and that is told at once.
+    assert_eq!(groups.next().await, Notice::Lost(1));
+    for _ in 0..3 {
+        assert_eq!(next(&groups).await.get::<u32>("NumberOfEvents"), Ok(1));
+    }
+    w.put("Thing", &[("Name", name(5).as_str().into())]).await;
+    assert_eq!(next(&groups).await.get::<u32>("NumberOfEvents"), Ok(1));
+    drop(groups);
+    while w.hub().waiting.is_used() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
