@@ -313,6 +313,13 @@ impl From<Instance> for Entity {
     }
 }
 
+/// An embedded object.
+impl From<Instance> for Value {
+    fn from(i: Instance) -> Self {
+        Value::Object(Box::new(Entity::from(i)))
+    }
+}
+
 /// A Rust type that a CIM value can become. The value comes back where it cannot.
 pub trait FromCim: Sized {
     /// Converts without loss, or gives the value back.

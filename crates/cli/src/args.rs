@@ -23,6 +23,7 @@ const EXAMPLES: &str = "Examples:
   rwmi query -c srv01,srv02 -u 'CORP\\alice' \"SELECT Name, State FROM Win32_Service WHERE State <> 'Running'\"
   rwmi query -c 192.0.2.7 -u admin --password-file pw -o csv \"SELECT * FROM Win32_LogicalDisk\"
   rwmi get-class Win32_Process
+  rwmi call -c srv01 -u admin Win32_Process Create CommandLine=\"sleep 60\"
   rwmi serve --listen 0.0.0.0
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 3 some computers failed and others did not.";
@@ -33,6 +34,8 @@ pub(crate) enum Command {
     Query(Query),
     /// Print events as they come, until interrupted
     Watch(Watch),
+    /// Call a method of a class or of an instance
+    Call(Call),
     /// Print a class as MOF
     GetClass(GetClass),
     /// Put classes and instances from MOF files, and print classes as MOF
@@ -288,6 +291,44 @@ What is lost is told on standard error, in its place: a server keeps 1000 events
 
 Exit status: 0 as many events as asked for, or the time is over and no number was asked for; 1 events were lost, a computer failed,
 or the time was over too soon; 3 of several computers some failed; 130 interrupted.";
+
+#[derive(Debug, Args)]
+#[command(after_help = CALL_EXAMPLES)]
+pub(crate) struct Call {
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// Output format of what comes out; a list on a terminal, else jsonl
+    #[arg(short, long)]
+    pub(crate) output: Option<Format>,
+
+    /// The class, or the path of an instance: Win32_Process.Handle="4"
+    #[arg(value_name = "CLASS|PATH")]
+    pub(crate) target: String,
+
+    /// The method; without one the methods of the class are printed
+    pub(crate) method: Option<String>,
+
+    /// Arguments: NAME=VALUE, NAME:=JSON, NAME.PROPERTY=VALUE
+    #[arg(value_name = "NAME=VALUE")]
+    pub(crate) arguments: Vec<String>,
+}
+
+const CALL_EXAMPLES: &str = "Examples:
+  rwmi call Win32_Process
+  rwmi call -c srv01 -u admin Win32_Process Create CommandLine=\"sleep 60\"
+  rwmi call -c srv01 -u admin Win32_Process Create CommandLine=backup CurrentDirectory=/srv \\
+      ProcessStartupInformation.PriorityClass=64 \\
+      ProcessStartupInformation.EnvironmentVariables='[\"LEVEL=full\"]'
+  rwmi call -c srv01 -u admin 'Win32_Process.Handle=\"4711\"' Terminate Reason=1
+  rwmi call -c srv01 -u admin 'Win32_Service.Name=\"Spooler\"' ChangeStartMode StartMode=Manual
+
+A value is read by the type that the method declares: text as it stands for a string, JSON for an
+array or an object. NAME:=JSON is JSON for every type, so NAME:=null is NULL. Arguments that are
+unknown, missing or of the wrong type are refused before anything is called.
+
+Exit status: 0 the method returned 0 or nothing, 1 failure, 2 wrong usage, 3 some computers failed
+and others did not, 4 the method returned something else than 0.";
 
 #[derive(Debug, Args)]
 pub(crate) struct GetClass {

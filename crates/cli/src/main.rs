@@ -2,6 +2,7 @@
 
 mod account;
 mod args;
+mod call;
 mod connect;
 mod dump;
 mod format;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Account(args) => account::run(args.action),
         Command::Query(args) => query::run(args),
         Command::Watch(args) => watch::run(args),
+        Command::Call(args) => call::run(args),
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
         Command::Dump(args) => dump::run(args),

@@ -23,6 +23,7 @@
 //! computer, the port and the code, and mostly says what to do.
 
 mod account;
+mod argument;
 mod builder;
 mod client;
 mod connect;
@@ -30,6 +31,7 @@ mod dial;
 mod error;
 mod failure;
 mod hint;
+mod method;
 mod namespace;
 mod query;
 mod rows;
@@ -45,11 +47,13 @@ pub mod forms;
 pub mod wmic;
 
 pub use account::{Account, Authority};
+pub use argument::Argument;
 pub use builder::{ClientBuilder, Credentials, Impersonation, Mechanism, Timeouts};
 pub use client::Client;
 pub use dial::{Dialed, Dialer, Dialing, LocalSocket, Tcp};
 pub use error::{Error, ErrorKind, Misuse, Step};
 pub use hint::hint;
+pub use method::{MethodCall, Returned};
 pub use namespace::{Depth, Namespace};
 pub use query::Query;
 pub use rows::Rows;

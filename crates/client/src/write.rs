@@ -180,7 +180,7 @@ impl Namespace {
         self.within(step.clone(), calling).await
     }
 
-    fn pointer(&self, entity: &Entity) -> Result<InterfacePointer, Error> {
+    pub(crate) fn pointer(&self, entity: &Entity) -> Result<InterfacePointer, Error> {
         let unit = rwmi_wmio::encode_unit(entity, &rwmi_wmio::EncodeOptions::default());
         let unit = unit.map_err(|e| self.misuse(Misuse::Option(format!("{} cannot be sent: {e}", entity.class().name))))?;
         Ok(ClassObjectRef(unit.into()).to_pointer())
