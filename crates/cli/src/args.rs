@@ -298,9 +298,8 @@ pub(crate) struct Call {
     #[command(flatten)]
     pub(crate) connect: Connect,
 
-    /// Output format of what comes out; a list on a terminal, else jsonl
-    #[arg(short, long)]
-    pub(crate) output: Option<Format>,
+    #[command(flatten)]
+    pub(crate) shape: Shape,
 
     /// The class, or the path of an instance: Win32_Process.Handle="4"
     #[arg(value_name = "CLASS|PATH")]

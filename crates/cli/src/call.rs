@@ -2,7 +2,7 @@
 
 use crate::args::Call;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
-use crate::format::{Columns, Format, Row};
+use crate::format::{Columns, Format, Row, Style};
 use crate::report::{FAILURE, Failure, PARTIAL};
 use rwmi_cim::{Entity, ObjectPath};
 use rwmi_client::{Argument, Error, Returned};
@@ -26,12 +26,14 @@ pub(crate) fn run(args: Call) -> Result<ExitCode, Failure> {
     args.target
         .parse::<ObjectPath>()
         .map_err(|e| Failure::usage(format!("{:?} is no class and no path of an instance: {e}", args.target)))?;
-    let columns = Columns { names: None, with_host: 1 < args.connect.hosts.len() };
+    // What comes out of a method has no time of its own.
+    let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
+    let columns = Columns { names: None, with_host: 1 < args.connect.hosts.len(), style };
     let targets = Targets::new(args.connect)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     let stdout = io::stdout();
     let is_terminal = stdout.is_terminal();
-    let format = args.output.unwrap_or(if is_terminal { Format::List } else { Format::Jsonl });
+    let format = args.shape.output.unwrap_or(if is_terminal { Format::List } else { Format::Jsonl });
     let with_host = columns.with_host;
     let mut writer = format.writer(stdout.lock(), columns, None);
     let (mut failed, mut refused) = (0, false);
