@@ -61,7 +61,7 @@ pub(crate) enum Command {
 /// What every command that connects takes.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Connect {
-    /// Computers to ask, with commas between them; `.` is this one
+    /// Computers to ask, with commas between them; `.` is this one; a moniker names its namespace too
     #[arg(short = 'c', long = "computer-name", value_name = "HOST", value_delimiter = ',', default_value = ".")]
     pub(crate) hosts: Vec<String>,
 
@@ -342,7 +342,7 @@ pub(crate) struct GetClass {
     #[arg(short, long, value_name = "FORMAT", default_value = "mof")]
     pub(crate) output: ClassFormat,
 
-    /// The class
+    /// The class; a moniker names its computer and namespace too
     pub(crate) class: String,
 }
 

@@ -4,6 +4,7 @@ use crate::args::{Connect, Impersonation as Level};
 use crate::local::{Local, is_local};
 use crate::password;
 use crate::report::Failure;
+use rwmi_client::forms::Moniker;
 use rwmi_client::{Client, ClientBuilder, Credentials, Error, Impersonation, Misuse, Namespace, Step, Timeouts};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,12 +18,16 @@ pub(crate) struct Targets {
 
 impl Targets {
     /// Reads the password, once, where a remote computer is among them.
-    pub(crate) fn new(args: Connect) -> Result<Targets, Failure> {
+    pub(crate) fn new(mut args: Connect) -> Result<Targets, Failure> {
+        args.hosts = args.computers();
+        for host in &args.hosts {
+            named(host).map_err(|m| Failure::usage(Error::misuse(host, m)))?;
+        }
         if 1 < args.hosts.len() && args.hosts.iter().any(String::is_empty) {
             return Err(Failure::usage("an empty name among several computers").hint("write . for this computer"));
         }
         let has_port = args.endpoint_port.is_some() || args.object_port.is_some();
-        let (here, away): (Vec<&String>, Vec<&String>) = args.hosts.iter().partition(|h| is_local(h, has_port));
+        let (here, away): (Vec<&String>, Vec<&String>) = args.hosts.iter().partition(|h| is_local(&computer(h), has_port));
         let local = if here.is_empty() { None } else { Some(Arc::new(Local::new(&args.place)?)) };
         let logon = match (away.is_empty(), user(&args)) {
             (true, _) | (false, None) => Ok(None),
@@ -49,8 +54,10 @@ impl Targets {
     pub(crate) async fn open(&self, host: &str) -> Result<(Client, Namespace, Instant), Error> {
         let end = Instant::now() + self.whole();
         let client = self.builder(host)?.connect().await?;
-        let step = Step::Login { namespace: self.args.namespace.clone() };
-        let login = tokio::time::timeout_at(end.into(), client.namespace(&self.args.namespace));
+        let moniker = named(host).map_err(|m| Error::misuse(host, m))?;
+        let name = moniker.and_then(|m| m.namespace).unwrap_or_else(|| self.args.namespace.clone());
+        let step = Step::Login { namespace: name.clone() };
+        let login = tokio::time::timeout_at(end.into(), client.namespace(&name));
         match login.await {
             Ok(Ok(namespace)) => Ok((client, namespace, end)),
             Ok(Err(error)) => {
@@ -66,7 +73,8 @@ impl Targets {
         let misuse = |m| Error::misuse(host, m);
         let whole = self.whole();
         let s = Duration::from_secs;
-        let mut builder = Client::builder(host)
+        let name = computer(host);
+        let mut builder = Client::builder(&name)
             .authentication(args.authentication.level())
             .impersonation(match args.impersonation {
                 Level::Identify => Impersonation::Identify,
@@ -81,13 +89,16 @@ impl Targets {
         if let Some(locale) = &args.locale {
             builder = builder.locale(locale);
         }
+        if let Some(moniker) = named(host).map_err(misuse)? {
+            builder = builder.settings(&moniker);
+        }
         if let Some(port) = args.endpoint_port {
             builder = builder.endpoint_port(port);
         }
         if let Some(port) = args.object_port {
             builder = builder.object_port(port);
         }
-        if is_local(host, args.endpoint_port.is_some() || args.object_port.is_some()) {
+        if is_local(&name, args.endpoint_port.is_some() || args.object_port.is_some()) {
             // What is only in the environment is meant for other computers.
             if args.user.is_some() || args.password.is_given() || args.authority.is_some() {
                 return Err(misuse(Misuse::LocalCredentials));
@@ -103,6 +114,71 @@ impl Targets {
             }
         }
         Ok(builder)
+    }
+}
+
+impl Connect {
+    /// The computers, each whole: a moniker may hold commas.
+    pub(crate) fn computers(&self) -> Vec<String> {
+        let mut whole: Vec<String> = Vec::new();
+        for part in &self.hosts {
+            match whole.last_mut().filter(|last| is_open(last)) {
+                Some(last) => {
+                    last.push(',');
+                    last.push_str(part);
+                }
+                None => whole.push(part.clone()),
+            }
+        }
+        whole
+    }
+
+    /// A path that may be a moniker: what it says of computer and namespace becomes ours, and the class or the instance comes back.
+    pub(crate) fn take_path(&mut self, path: &str) -> Result<String, Failure> {
+        if !Moniker::is_meant(path) {
+            return Ok(path.to_owned());
+        }
+        let moniker: Moniker = path.parse().map_err(|e| Failure::usage(Error::misuse(path, Misuse::Moniker(e))))?;
+        let Some(object) = &moniker.object else {
+            return Err(Failure::usage(format!("{path} names a namespace, and a class or an instance is wanted")));
+        };
+        let names_a_place = moniker.host.is_some() || !moniker.security.eq(&Default::default()) || moniker.locale.is_some();
+        if names_a_place && self.computers() != ["."] {
+            return Err(Failure::usage("the computer is named twice, by -c and by the moniker"));
+        }
+        let object = object.to_string();
+        if let Some(namespace) = &moniker.namespace {
+            self.namespace.clone_from(namespace);
+        }
+        if names_a_place {
+            self.hosts = vec![Moniker { object: None, ..moniker }.to_string()];
+        }
+        Ok(object)
+    }
+}
+
+/// Whether a comma behind it is one of a moniker's settings.
+fn is_open(text: &str) -> bool {
+    Moniker::is_meant(text) && text.contains('{') && !text.contains('}')
+}
+
+/// What a host says where it is a moniker.
+fn named(host: &str) -> Result<Option<Moniker>, Misuse> {
+    if !Moniker::is_meant(host) {
+        return Ok(None);
+    }
+    let moniker: Moniker = host.parse().map_err(Misuse::Moniker)?;
+    if moniker.object.is_some() {
+        return Err(Misuse::Option("the moniker names a class or an instance, and a computer or a namespace is wanted".into()));
+    }
+    Ok(Some(moniker))
+}
+
+/// The computer of a host or a moniker.
+fn computer(host: &str) -> String {
+    match named(host) {
+        Ok(Some(moniker)) => moniker.host.unwrap_or_else(|| ".".into()),
+        _ => host.to_owned(),
     }
 }
 
@@ -125,3 +201,46 @@ pub(crate) async fn interrupted() {
 
 /// What a shell gives a program that Ctrl-C ended.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        connect: Connect,
+    }
+
+    fn line(words: &[&str]) -> Connect {
+        Line::parse_from(["x"].iter().chain(words)).connect
+    }
+
+    #[test]
+    fn a_moniker_keeps_its_commas() {
+        let moniker = r"winmgmts:{impersonate,authenticationLevel=pktPrivacy,(Debug,!Tcb)}!\\srv01\root\wmi";
+        let connect = line(&["-c", &format!("a,{moniker},b"), "-c", "winmgmts://srv02,c"]);
+        assert_eq!(connect.computers(), ["a", moniker, "b", "winmgmts://srv02", "c"]);
+        assert_eq!((computer(moniker), computer("winmgmts:root"), computer("a")), ("srv01".into(), ".".into(), "a".into()));
+        assert_eq!(line(&[]).computers(), ["."]);
+        // What is never closed is refused as a whole.
+        assert_eq!(line(&["-c", "winmgmts:{a,b,c"]).computers().len(), 1);
+    }
+
+    #[test]
+    fn a_path_may_name_its_computer() {
+        let mut connect = line(&[]);
+        assert_eq!(connect.take_path(r#"winmgmts:{identify}!\\b\root\wmi:C.K="a,b""#).unwrap(), r#"C.K="a,b""#);
+        assert_eq!(
+            (connect.computers(), connect.namespace.as_str()),
+            (vec![r"winmgmts:{impersonationLevel=identify}!\\b\root\wmi".into()], r"root\wmi")
+        );
+        let mut connect = line(&["-c", "a,b"]);
+        assert_eq!((connect.take_path("C").unwrap(), connect.take_path("winmgmts:root/x:C").unwrap()), ("C".into(), "C".into()));
+        assert_eq!((connect.computers().len(), connect.namespace.as_str()), (2, r"root\x"));
+        for bad in [r"winmgmts:\\b\root:C", "winmgmts:root", "winmgmts:{x}!C"] {
+            assert!(connect.take_path(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -11,7 +11,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Gets it from each computer, and prints it.
-pub(crate) fn run(args: GetClass) -> Result<ExitCode, Failure> {
+pub(crate) fn run(mut args: GetClass) -> Result<ExitCode, Failure> {
+    args.class = args.connect.take_path(&args.class)?;
     let targets = Targets::new(args.connect)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     let (mut failed, several) = (0, 1 < targets.hosts().len());

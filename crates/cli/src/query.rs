@@ -31,7 +31,7 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
     let query =
         wql::parse(&args.query).map_err(|e| Failure::new(format!("the query is not WQL: {}\n{}", e.status, e.diag.render(e.query()))))?;
     let style = args.shape.style(&args.connect.namespace);
-    let columns = Columns { names: selected(&query), with_host: 1 < args.connect.hosts.len(), style };
+    let columns = Columns { names: selected(&query), with_host: 1 < args.connect.computers().len(), style };
     let targets = Arc::new(Targets::new(args.connect)?);
     let format = args.shape.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
     print(targets, Question { text: args.query, with_keys: args.with_keys, events: None }, format, columns)

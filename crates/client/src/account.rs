@@ -1,6 +1,7 @@
 //! How people write an account.
 
 use crate::Misuse;
+use std::fmt;
 
 /// An account as a person names it (requirement: `user`, `DOMAIN\user`, `HOST\user`, `.\user`, `user@domain`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +65,16 @@ impl Authority {
             "ntlmdomain" => Ok(Authority::Ntlm { domain: rest.into() }),
             "kerberos" => Ok(Authority::Kerberos { principal: rest.into() }),
             _ => Err(malformed()),
+        }
+    }
+}
+
+/// `NTLMDOMAIN:domain`, `Kerberos:principal`.
+impl fmt::Display for Authority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Authority::Ntlm { domain } => write!(f, "NTLMDOMAIN:{domain}"),
+            Authority::Kerberos { principal } => write!(f, "Kerberos:{principal}"),
         }
     }
 }

@@ -122,3 +122,30 @@ fn an_object_port_can_be_given() {
     server.run(&["query", "--object-port", &object, NAME]).good();
     server.run(&["query", "--object-port", &endpoint, "--timeout", "5", NAME]).bad(1, &[&format!("127.0.88.61:{endpoint}")]);
 }
+
+#[test]
+fn a_moniker_names_computer_namespace_and_level() {
+    let server = Server::start("127.0.36.51", "");
+    let host = server.endpoint.ip().to_string();
+    let ports = ["--endpoint-port".to_owned(), server.endpoint.port().to_string()];
+    let ask = |args: &[&str]| {
+        let mut command = command(&args.iter().map(|a| (*a).to_owned()).chain(ports.clone()).collect::<Vec<_>>());
+        command.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD);
+        finish(command)
+    };
+    let plain = ask(&["query", "-c", &host, NAME]).good();
+    let full = format!(r"winmgmts:{{impersonate,authenticationLevel=pktIntegrity}}[locale=ms_409]!\\{host}\root\cimv2");
+    assert_eq!(ask(&["query", "-n", "root", "-c", &full, NAME]).good(), plain);
+    assert_eq!(ask(&["query", "-c", &format!("winmgmts://{host}"), NAME]).good(), plain);
+    let low = format!(r"winmgmts:{{authenticationLevel=connect}}!\\{host}");
+    ask(&["query", "-c", &low, NAME]).bad(1, &["ACCESS_DENIED (0x00000005)"]);
+    let class = ask(&["get-class", "-c", &host, "Win32_TimeZone"]).good();
+    assert_eq!(ask(&["get-class", &format!(r"winmgmts:\\{host}\root\cimv2:Win32_TimeZone")]).good(), class);
+    for (moniker, words) in [
+        ("winmgmts:{impersonationLevel=7}!root", "invalid syntax"),
+        (r"winmgmts:\\h\root:C", "names a class or an instance"),
+        ("winmgmts:{impersonate", "invalid syntax"),
+    ] {
+        ask(&["query", "-c", moniker, NAME]).bad(2, &[words]);
+    }
+}

@@ -5,7 +5,7 @@ use super::locator::USE_MAX_WAIT;
 use super::moniker::{Moniker, MonikerSecurity};
 use super::object::{AssociatorsOf, Place, ReferencesOf, WmiObject};
 use super::values::NamedValueSet;
-use crate::{Authority, Error, Misuse, Rows, Secret, split_namespace};
+use crate::{Authority, ClientBuilder, Error, Misuse, Rows, Secret, split_namespace};
 use rwmi_cim::{Entity, ObjectPath, PutOptions, WbemStatus};
 use rwmi_wbem::flags;
 use std::sync::Arc;
@@ -40,10 +40,7 @@ impl Environment {
     /// As [`get_object`], of a moniker that was read before.
     pub async fn get_moniker(&self, moniker: &Moniker) -> Result<Found, Error> {
         let Moniker { security, locale, host, namespace, object } = moniker;
-        let authority = security.authority.as_ref().map(|authority| match authority {
-            Authority::Ntlm { domain } => format!("NTLMDOMAIN:{domain}"),
-            Authority::Kerberos { principal } => format!("Kerberos:{principal}"),
-        });
+        let authority = security.authority.as_ref().map(ToString::to_string);
         let request = Request {
             host: host.clone(),
             namespace: namespace.clone(),
@@ -58,6 +55,26 @@ impl Environment {
         match object {
             None => Ok(Found::Services(SwbemServices { place })),
             Some(path) => Ok(Found::Object(place.get(&path.to_string(), 0, None).await?)),
+        }
+    }
+}
+
+impl ClientBuilder {
+    /// Takes over what a moniker says of security and language; what it leaves out stays as it is.
+    pub fn settings(mut self, moniker: &Moniker) -> Self {
+        let MonikerSecurity { impersonation, authentication, authority, .. } = &moniker.security;
+        if let Some(level) = authentication {
+            self = self.authentication(level.on_wire());
+        }
+        if let Some(level) = impersonation {
+            self = self.impersonation(level.on_wire());
+        }
+        if let Some(authority) = authority {
+            self = self.authority(authority.to_string());
+        }
+        match &moniker.locale {
+            Some(locale) => self.locale(locale),
+            None => self,
         }
     }
 }
