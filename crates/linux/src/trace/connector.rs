@@ -96,3 +96,30 @@ impl Connector {
 fn words(error: Errno) -> String {
     std::io::Error::from(error).to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_had_no_room_for_is_told() {
+        let connector = match Connector::open() {
+            Ok(connector) => connector,
+            Err(why) => return println!("not run: {why}"),
+        };
+        // The least that the kernel allows: a few messages.
+        rustix::net::sockopt::set_socket_recv_buffer_size(&connector.0, 0).unwrap();
+        for _ in 0..50 {
+            assert!(std::process::Command::new("true").status().unwrap().success());
+        }
+        let mut lost = false;
+        for _ in 0..1000 {
+            match connector.wait(Duration::ZERO).unwrap() {
+                Heard::Lost => lost = true,
+                Heard::Events(_) if !lost => {}
+                _ => break,
+            }
+        }
+        assert!(lost);
+    }
+}

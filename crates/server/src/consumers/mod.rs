@@ -87,6 +87,10 @@ impl Consumers {
             return Err(Undelivered::new(WbemStatus::PROVIDER_NOT_FOUND, words));
         };
         let consumer = Properties(consumer);
+        if let Some(machine) = consumer.text("MachineName").filter(|m| !self.is_this(m)) {
+            let words = format!("the consumer is to act on {machine:?}: this server acts on its own computer only");
+            return Err(Undelivered::new(WbemStatus::NOT_SUPPORTED, words));
+        }
         let work = async {
             match kind {
                 Kind::LogFile => self.log_file(consumer, event).await,
@@ -95,6 +99,12 @@ impl Consumers {
             }
         };
         tokio::time::timeout(DELIVERY, work).await.unwrap_or_else(|_| Err(Undelivered::passing("the delivery takes too long")))
+    }
+
+    /// Whether a name of a computer is this one's. Some clients send an empty text for what nobody set.
+    fn is_this(&self, machine: &str) -> bool {
+        let name = machine.trim_start_matches('\\');
+        name.is_empty() || name == "." || names_equal(name, &self.server_name)
     }
 
     async fn log_file(&self, consumer: Properties<'_>, event: &Object) -> Result<(), Undelivered> {
@@ -118,12 +128,8 @@ impl Consumers {
         let Some(socket) = &self.config.journal_socket else {
             return Err(Undelivered::new(WbemStatus::ACCESS_DENIED, "the journal is off: [consumers] journal-socket is empty"));
         };
-        // Some clients send an empty text for what nobody set.
-        if let Some(other) = consumer.text("UNCServerName").filter(|o| !o.is_empty()) {
-            let own = other.trim_start_matches('\\');
-            if !names_equal(own, &self.server_name) && own != "." {
-                return Err(Undelivered::invalid(format!("the journal of {other:?} cannot be written from here")));
-            }
+        if let Some(other) = consumer.text("UNCServerName").filter(|o| !self.is_this(o)) {
+            return Err(Undelivered::invalid(format!("the journal of {other:?} cannot be written from here")));
         }
         let source = consumer.text("SourceName").ok_or_else(|| Undelivered::invalid("SourceName is NULL"))?;
         if source.contains(':') {

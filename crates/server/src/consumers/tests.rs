@@ -33,6 +33,11 @@ async fn a_line_is_written_where_the_configuration_lets() {
     let on = consumers(ConsumersConfig { log_directory: Some(dir.path().into()), ..ConsumersConfig::default() });
     on.deliver(&line("a.log"), &event()).await.unwrap();
     assert_eq!(std::fs::read_to_string(dir.path().join("a.log")).unwrap(), "90 of C:\n");
+    let mut elsewhere = line("a.log");
+    elsewhere.set("MachineName", r"\\LX1").unwrap();
+    on.deliver(&elsewhere, &event()).await.unwrap();
+    elsewhere.set("MachineName", "LX2").unwrap();
+    assert_eq!(refused(&on, &elsewhere).await, (WbemStatus::NOT_SUPPORTED, false));
     assert_eq!(refused(&on, &line("/etc/a.log")).await, (WbemStatus::ACCESS_DENIED, false));
     assert_eq!(refused(&on, &line("none/a.log")).await, (WbemStatus::FAILED, true));
     assert_eq!(refused(&on, &consumer("LogFileEventConsumer", &[])).await, (WbemStatus::INVALID_PARAMETER, false));

@@ -95,7 +95,7 @@ pub(super) async fn run(hub: Weak<Hub>, sub: Arc<Sub>) {
             let event = told_now(event);
             let octets = weight(&Entity::Instance(event.clone()));
             if let (Pushed::FirstDropped(octets), Some(hub)) = (sub.queue.push(event.clone(), octets), hub.upgrade()) {
-                hub.overflowed(vec![Overflow { of: sub.clone(), event, octets }]);
+                hub.overflowed(vec![Overflow { of: sub.clone(), event: Some(event), octets }]);
             }
         }
     }

@@ -19,7 +19,7 @@ mod tests;
 
 pub(crate) use make::{event as service_event, filetime};
 pub(crate) use queue::Notice;
-pub(crate) use quota::Kind;
+pub(crate) use quota::{Kind, permanent_max};
 
 use super::Failure;
 use crate::cursor::weight;
@@ -112,7 +112,8 @@ impl Drop for Task {
 /// An event that was dropped, the first of a gap.
 struct Overflow {
     of: Arc<Sub>,
-    event: Object,
+    /// `None` where it was lost before it got here.
+    event: Option<Object>,
     octets: usize,
 }
 
@@ -162,7 +163,7 @@ impl Sub {
         };
         if let Pushed::FirstDropped(octets) = pushed {
             tracing::warn!(user = %self.cx.user, query = self.plan.event.event().select.text(), "events are dropped: they are not taken in time");
-            overflows.push(Overflow { of: self.clone(), event: event.clone(), octets });
+            overflows.push(Overflow { of: self.clone(), event: Some(event.clone()), octets });
         }
     }
 }
@@ -279,6 +280,15 @@ impl Hub {
         self.overflowed(overflows);
     }
 
+    /// Tells that events were lost before they got here.
+    fn lost_on_the_way(&self, subs: &[Arc<Sub>]) {
+        let lost = |sub: &Arc<Sub>| match sub.queue.lost() {
+            Pushed::FirstDropped(octets) => Some(Overflow { of: sub.clone(), event: None, octets }),
+            Pushed::Dropped | Pushed::Kept => None,
+        };
+        self.overflowed(subs.iter().filter_map(lost).collect());
+    }
+
     /// Tells those who ask for it that somebody's events were dropped. What of this is dropped itself, only its own subscriber
     /// is told.
     fn overflowed(&self, overflows: Vec<Overflow>) {
@@ -290,7 +300,7 @@ impl Hub {
             let tree = self.repository.tree();
             let Some(namespace) = tree.namespace(&of.namespace) else { continue };
             let values = [
-                ("Event", Value::Object(Box::new(Entity::Instance(event)))),
+                ("Event", event.map_or(Value::Null, |e| Value::Object(Box::new(Entity::Instance(e))))),
                 ("CurrentQueueSize", Value::Uint32(u32::try_from(octets).unwrap_or(u32::MAX))),
                 ("IntendedConsumer", of.consumer.clone().map_or(Value::Null, Value::Reference)),
             ];

@@ -79,6 +79,12 @@ fn configured(tree: &Tree, (name, default): (&str, usize)) -> usize {
     set.or_else(said).and_then(number).unwrap_or(default)
 }
 
+/// How many permanent subscriptions there may be, and the name of the limit. All are the administrators'.
+pub(crate) fn permanent_max(tree: &Tree) -> (usize, &'static str) {
+    let limits = [PERMANENT.total, PERMANENT.per_user].map(|limit| (configured(tree, limit), limit.0));
+    limits.into_iter().min().unwrap_or_default()
+}
+
 impl Quota {
     fn lock(&self) -> MutexGuard<'_, Used> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)

@@ -16,6 +16,8 @@ use tokio::sync::oneshot;
 const AHEAD_MAX: usize = 256;
 /// How long a provider that failed is left alone at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// Least time between two losses of a provider.
+const OVERFLOW_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
 pub(super) struct Sources(Mutex<HashMap<Key, Weak<Source>>>);
@@ -149,6 +151,17 @@ impl Listening {
                 // It never listened: who asked is told, and nobody waits for it.
                 let _ = started.send(Err(failure));
                 return;
+            }
+            if failure.status == WbemStatus::QUEUE_OVERFLOW {
+                // It lost some and can go on at once; not in a circle, though.
+                tracing::warn!(class = self.class.name, %failure, "a provider lost events");
+                if let Some(hub) = self.hub.upgrade() {
+                    hub.lost_on_the_way(&self.subs());
+                }
+                if begun.elapsed() < OVERFLOW_PAUSE {
+                    tokio::time::sleep(OVERFLOW_PAUSE).await;
+                }
+                continue;
             }
             tracing::warn!(class = self.class.name, %failure, "a provider tells of no more events for now");
             self.subs().iter().for_each(|s| s.queue.failed(&failure));

@@ -57,6 +57,7 @@ enum Mood {
     Well,
     Fails,
     Hangs,
+    Overflows,
 }
 
 impl Fake {
@@ -83,6 +84,14 @@ impl Fake {
 
 struct Shared(Arc<Fake>);
 
+impl Shared {
+    fn mood_is_over(&self) {
+        self.0.mood(Mood::Well);
+        // Who knocks now waits until it is listened to again.
+        self.0.state.lock().unwrap().knocks = None;
+    }
+}
+
 impl rwmi_cim::Provider for Shared {
     fn name(&self) -> &str {
         self.0.name
@@ -96,7 +105,7 @@ impl rwmi_cim::Provider for Shared {
         };
         match mood {
             Mood::Well => {}
-            Mood::Fails => return Err(WbemStatus::PROVIDER_FAILURE),
+            Mood::Fails | Mood::Overflows => return Err(WbemStatus::PROVIDER_FAILURE),
             Mood::Hangs => std::future::pending().await,
         }
         for (name, free) in disks {
@@ -114,10 +123,15 @@ impl rwmi_cim::Provider for Shared {
         }
         self.0.state.lock().unwrap().knocks = Some(sink.clone());
         loop {
-            if self.0.state.lock().unwrap().mood == Mood::Fails {
-                return Err(WbemStatus::PROVIDER_FAILURE);
+            let mood = self.0.state.lock().unwrap().mood;
+            match mood {
+                Mood::Fails => return Err(WbemStatus::PROVIDER_FAILURE),
+                Mood::Overflows => {
+                    self.mood_is_over();
+                    return Err(WbemStatus::QUEUE_OVERFLOW);
+                }
+                _ => tokio::time::sleep(Duration::from_secs(1)).await,
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 }
@@ -421,6 +435,28 @@ async fn a_provider_tells_its_own_events_and_begins_again_after_it_failed() {
     tokio::time::sleep(Duration::from_secs(3)).await;
     told.knock(w.hub(), "anna").await;
     assert_eq!(next(&ann).await.get("Who"), Ok("anna".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_that_lost_events_is_asked_again_at_once() {
+    let told = Fake::new("Told");
+    let fakes = [Fake::new("Polled"), Fake::new("Other"), told.clone(), Fake::new("Mute")];
+    let w = world_of(Repository::in_memory(&Test).unwrap(), fakes[0].clone(), fakes[1].clone(), fakes);
+    let overflows = w.watch("SELECT * FROM __EventQueueOverflowEvent").await;
+    let knocks = w.watch("SELECT * FROM Knock").await;
+    let begun = Instant::now();
+    for _ in 0..2 {
+        told.mood(Mood::Overflows);
+        assert_eq!(knocks.next().await, Notice::Lost(1));
+        let overflow = next(&overflows).await;
+        assert_eq!(overflow.get::<Value>("Event"), Ok(Value::Null));
+        while told.state.lock().unwrap().knocks.is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        told.knock(w.hub(), "who").await;
+        assert_eq!(next(&knocks).await.get("Who"), Ok("who".to_owned()));
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

@@ -50,7 +50,8 @@ pub(crate) fn signed<'i>(tree: &Tree, cx: &RequestContext, namespace: &str, inst
 /// # Errors
 /// Of a filter: `INVALID_QUERY_TYPE` for another language than WQL, `INVALID_NAMESPACE` for its EventNamespace, `INVALID_PARAMETER` for
 /// an EventAccess that is no descriptor, and those of its query in that namespace (`UNPARSABLE_QUERY`, `INVALID_CLASS`, `NOT_EVENT_CLASS`
-/// and the others). Of a binding: `INVALID_PARAMETER` for what is no path of a filter, of a consumer, or no quality of service.
+/// and the others). Of a binding: `INVALID_PARAMETER` for what is no path of a filter, of a consumer, or no quality of service, and
+/// `QUOTA_VIOLATION` for one too many.
 pub(crate) fn check(tree: &Tree, namespace: &str, stored: &Instance) -> Result<(), Failure> {
     match Part::of(&stored.class) {
         Some(Part::Filter) => filter(tree, namespace, stored),
@@ -100,6 +101,12 @@ fn binding(tree: &Tree, namespace: &str, binding: &Instance) -> Result<(), Failu
             Some(_) => return Err(wrong(format!("{role} {reference:?} is no {class}"))),
             None => return Err(Failure::new(WbemStatus::INVALID_CLASS, format!("there is no class {:?} for {role}", path.class))),
         }
+    }
+    let count: usize = tree.namespaces().map(|n| super::bindings_of(n).count()).sum();
+    let (max, limit) = events::permanent_max(tree);
+    if count > max {
+        let words = format!("there would be more than {max} permanent subscriptions: __ArbitratorConfiguration.{limit}");
+        return Err(Failure::new(WbemStatus::QUOTA_VIOLATION, words));
     }
     match binding.get("DeliveryQoS").and_then(Value::as_integer) {
         None | Some(0 | 1) => Ok(()),

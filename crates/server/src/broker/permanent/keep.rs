@@ -2,7 +2,7 @@
 
 use super::admit::event_namespace;
 use super::deliver::{Delivery, Retries};
-use super::{Permanent, access, resolve};
+use super::{Permanent, access, bindings_of, resolve};
 use crate::broker::Broker;
 use crate::broker::events::Kind;
 use crate::consumers::Consumers;
@@ -157,8 +157,7 @@ fn bindings(tree: &Tree, idle: &mut HashMap<Key, String>) -> HashMap<Key, Bound>
     let mut found = HashMap::new();
     let mut now_idle = HashMap::new();
     for namespace in tree.namespaces() {
-        let below = namespace.descendants("__FilterToConsumerBinding", true).into_iter().flatten().map(|c| c.name.as_str());
-        for binding in ["__FilterToConsumerBinding"].into_iter().chain(below).flat_map(|class| namespace.instances(class)) {
+        for binding in bindings_of(namespace) {
             let Some(key) = key_of(binding, namespace.name()) else { continue };
             let key = (fold_namespace(namespace.name()), key);
             let end = |role| binding.get(role).and_then(Value::as_str).and_then(|path| resolve(tree, namespace, path));

@@ -94,6 +94,13 @@ fn concerns(change: &Change) -> bool {
     }
 }
 
+/// The bindings of a namespace.
+fn bindings_of(namespace: &Namespace) -> impl Iterator<Item = &Arc<Instance>> {
+    const CLASS: &str = "__FilterToConsumerBinding";
+    let below = namespace.descendants(CLASS, true).into_iter().flatten().map(|c| c.name.as_str());
+    [CLASS].into_iter().chain(below).flat_map(|class| namespace.instances(class))
+}
+
 /// The stored instance that a reference in a namespace means.
 fn resolve(tree: &Tree, home: &Namespace, reference: &str) -> Option<Arc<Instance>> {
     let path: ObjectPath = reference.parse().ok()?;

@@ -307,6 +307,16 @@ async fn what_cannot_be_kept_is_refused_when_it_is_put() {
     assert_eq!(bound("Filter", reference(r#"\\.\root\absent:__EventFilter.Name="f""#)).await.unwrap_err(), WbemStatus::INVALID_NAMESPACE);
     assert_eq!(bound("DeliveryQoS", Value::Uint32(2)).await.unwrap_err(), WbemStatus::INVALID_PARAMETER);
     assert!(bound("DeliveryQoS", Value::Uint32(1)).await.is_ok());
+
+    // The quota is the administrator's to set.
+    let tree = world.broker.repository.tree();
+    let mut quota = Instance::new(tree.namespace("root").unwrap().class("__ArbitratorConfiguration", false).unwrap().clone());
+    quota.set("PermanentSubscriptionsPerUser", Value::Uint32(1)).unwrap();
+    world.run(true, "root", Operation::Put { instance: quota, options: PutOptions::default() }).await.unwrap();
+    assert!(bound("DeliveryQoS", Value::Uint32(0)).await.is_ok());
+    let second = world.put("__FilterToConsumerBinding", &binding("f", "d")).await.unwrap_err();
+    assert_eq!(second.status, WbemStatus::QUOTA_VIOLATION);
+    assert!(second.description.unwrap().contains("PermanentSubscriptionsPerUser"));
 }
 
 #[tokio::test]
