@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -148,6 +149,59 @@ def test_a_subscription_of_a_mof_file_becomes_entries_of_the_journal(site, tmp_p
     assert done.returncode == 1 and "Absent" in done.stderr, done.stderr
     names = [r["Name"] for r in site.query("SELECT * FROM __EventFilter", namespace="root\\subscription")]
     assert names == ["f"]
+
+
+class Relay(threading.Thread):
+    """A mail server for one mail."""
+
+    def __init__(self, address):
+        super().__init__(daemon=True)
+        self.listener = socket.create_server((address, 0))
+        self.listener.settimeout(20)
+        self.name = "%s:%d" % self.listener.getsockname()
+        self.heard = []
+        self.start()
+
+    def run(self):
+        connection, _ = self.listener.accept()
+        connection.settimeout(20)
+        with connection, connection.makefile("rwb") as stream:
+            def say(line):
+                stream.write(line.encode() + b"\r\n")
+                stream.flush()
+            say("220 relay")
+            text = False
+            for line in iter(stream.readline, b""):
+                self.heard.append(line)
+                if text:
+                    if line != b".\r\n":
+                        continue
+                    text = False
+                if line.startswith(b"DATA"):
+                    text = True
+                    say("354 go")
+                elif line.startswith(b"QUIT"):
+                    return say("221 bye")
+                else:
+                    say("250 ok")
+
+
+def test_an_event_becomes_a_mail_by_a_server_of_the_configuration(tmp_path, dbus):
+    relay = Relay("127.0.33.2")
+    site = Server(tmp_path, ADDRESS, settings=f'[consumers]\nsmtp-servers = ["{relay.name}"]\n', dbus=dbus, rows=1)
+    try:
+        with Connected(site, namespace=PLACE) as services:
+            keep(services, "__EventFilter", Name="f", QueryLanguage="WQL", Query=CREATED)
+            keep(services, "SMTPEventConsumer", Name="c", SMTPServer="127.0.33.2", ToLine="ops@example.org", Subject="%TargetInstance.TimerId%",
+                 Message="it is %TargetInstance.IntervalBetweenEvents%", HeaderFields=None)
+            bind(services, "SMTPEventConsumer")
+            happen(services, "one")
+            relay.join(20)
+            assert b"RCPT TO:<ops@example.org>\r\n" in relay.heard
+            assert b"Subject: one\r\n" in relay.heard and b"it is 1000000\r\n" in relay.heard
+    finally:
+        site.stop()
+        relay.listener.close()
 
 
 def test_processes_of_the_machine_are_told_by_the_kernel_or_by_polling(tmp_path):
