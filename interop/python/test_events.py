@@ -257,3 +257,10 @@ def test_impacket_starts_a_process_and_sees_its_beginning_and_its_end(machine, t
         assert stop["ExitStatus"]["value"] == 7
         assert stop["Source"]["value"] in ("connector", "polling")
     assert int(done.read_text()) > 0
+
+
+def test_our_command_starts_a_process_and_ends_as_it_did(machine):
+    done = subprocess.run(
+        [RWMI, "exec", "-c", machine.address, "-u", USER, "--", "sh", "-c", "exit 9"],
+        env={**os.environ, "RWMI_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (9, "", "")

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Watch(Watch),
     /// Call a method of a class or of an instance
     Call(Call),
+    /// Start a process on another computer, wait for its end, and end with its exit status
+    Exec(Exec),
     /// Print a class as MOF
     GetClass(GetClass),
     /// Put classes and instances from MOF files, and print classes as MOF
@@ -328,6 +330,43 @@ unknown, missing or of the wrong type are refused before anything is called.
 
 Exit status: 0 the method returned 0 or nothing, 1 failure, 2 wrong usage, 3 some computers failed
 and others did not, 4 the method returned something else than 0.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXECUTING)]
+pub(crate) struct Exec {
+    /// --timeout is for connecting and starting; the wait has no end
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// The directory that the process starts in, from the root
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<String>,
+
+    /// Longest wait for the end of the process, in seconds; it is not ended then
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) wait: Option<u64>,
+
+    /// COMMAND is the whole command line and goes as it is
+    #[arg(long)]
+    pub(crate) line: bool,
+
+    /// The program and its arguments, behind --
+    #[arg(required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+const EXECUTING: &str = "No output travels: WMI has no way for it. What the process writes is lost unless it writes to a file.
+
+Arguments with blanks or quotes are put in double quotes, and quotes in them behind a backslash, as programs of Windows take a
+command line apart; our server does the same. No shell is between: for its signs, name one.
+
+Examples:
+  rwmi exec -c srv01 -u admin -- systemctl restart nginx
+  rwmi exec -c srv01 -u admin -- sh -c 'df -h > /tmp/df.txt'
+  rwmi exec -c win01 -u admin --line 'cmd.exe /c dir > c:\\dir.txt'
+
+Exit status: the process's (128 and its number for a signal; 255 for more than 255, which is told); 125 where we fail; 130 interrupted.
+The process goes on where we end first. The server must allow Win32_Process.Create.";
 
 #[derive(Debug, Args)]
 pub(crate) struct GetClass {

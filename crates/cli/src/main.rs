@@ -5,6 +5,7 @@ mod args;
 mod call;
 mod connect;
 mod dump;
+mod exec;
 mod format;
 mod get_class;
 mod local;
@@ -27,7 +28,15 @@ fn main() -> ExitCode {
     if arguments().next().is_some_and(|program| wmic::is_called(&program)) {
         return wmic::run(&arguments().skip(1).collect::<Vec<_>>());
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Every other status of `exec` is a process's.
+        Err(error) if error.use_stderr() && arguments().nth(1).as_deref() == Some("exec") => {
+            let _ = error.print();
+            return ExitCode::from(exec::OURS);
+        }
+        Err(error) => error.exit(),
+    };
     if !matches!(cli.command, Command::Wmic { .. }) {
         log::start(cli.verbose, matches!(cli.command, Command::Serve(_)));
     }
@@ -37,6 +46,7 @@ fn main() -> ExitCode {
         Command::Query(args) => query::run(args),
         Command::Watch(args) => watch::run(args),
         Command::Call(args) => call::run(args),
+        Command::Exec(args) => exec::run(args),
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
         Command::Dump(args) => dump::run(args),

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod dump;
+mod exec;
 mod failures;
 mod kill;
 mod local;

@@ -77,8 +77,13 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new(settings: &str) -> Place {
+        Place::over(settings, TREE)
+    }
+
+    /// For the machine at this root.
+    pub(crate) fn over(settings: &str, root: &str) -> Place {
         let dir = tempfile::tempdir().unwrap();
-        let source = format!("[source]\nroot = {:?}\n", std::fs::canonicalize(TREE).unwrap());
+        let source = format!("[source]\nroot = {:?}\n", std::fs::canonicalize(root).unwrap());
         std::fs::write(dir.path().join("rwmi.toml"), format!("{settings}\n{source}")).unwrap();
         Place { dir }
     }
@@ -128,7 +133,11 @@ pub(crate) struct Server {
 impl Server {
     /// On an address of this computer, with ports that the system chooses.
     pub(crate) fn start(address: &str, settings: &str) -> Server {
-        let place = Place::new(settings);
+        Server::new(Place::new(settings), address)
+    }
+
+    /// At a place, with an administrator's account.
+    pub(crate) fn new(place: Place, address: &str) -> Server {
         place.run_fed(&["account", "add", USER, "--admin", "--password-stdin"], PASSWORD).good();
         Server::at(place, address)
     }
