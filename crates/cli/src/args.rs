@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Call(Call),
     /// Start a process on another computer, wait for its end, and end with its exit status
     Exec(Exec),
+    /// Check a value as a monitoring plug-in: one line, performance data, exit status 0 to 3
+    Check(Box<crate::check::Check>),
     /// Print a class as MOF
     GetClass(GetClass),
     /// Put classes and instances from MOF files, and print classes as MOF
@@ -74,6 +76,10 @@ pub(crate) struct Connect {
     /// Account: user, DOMAIN\user, .\user (of the target), user@domain; else $RWMI_USER
     #[arg(short, long)]
     pub(crate) user: Option<String>,
+
+    /// File with `username = `, `password = ` and `domain = ` lines, for what is not given otherwise
+    #[arg(short = 'A', long, value_name = "FILE")]
+    pub(crate) authentication_file: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) password: Password,

@@ -29,10 +29,17 @@ impl Targets {
         let has_port = args.endpoint_port.is_some() || args.object_port.is_some();
         let (here, away): (Vec<&String>, Vec<&String>) = args.hosts.iter().partition(|h| is_local(&computer(h), has_port));
         let local = if here.is_empty() { None } else { Some(Arc::new(Local::new(&args.place)?)) };
-        let logon = match (away.is_empty(), user(&args)) {
+        let file = match &args.authentication_file {
+            Some(path) => password::read_credentials(path).map_err(Failure::new)?,
+            None => password::Credentials::default(),
+        };
+        let logon = match (away.is_empty(), args.user.clone().or(file.user).or_else(|| user(&args))) {
             (true, _) | (false, None) => Ok(None),
             (false, Some(user)) => {
-                let secret = password::read(&args.password, &format!("Password for {user}: ")).map_err(Failure::new)?;
+                let secret = match file.password {
+                    Some(secret) if !args.password.is_given() => Some(secret),
+                    _ => password::read(&args.password, &format!("Password for {user}: ")).map_err(Failure::new)?,
+                };
                 let secret = secret.ok_or_else(|| Failure::new(format!("no password for {user} was given")).hint(password::SOURCES))?;
                 Credentials::new(&user, secret).map(Some)
             }
@@ -100,7 +107,7 @@ impl Targets {
         }
         if is_local(&name, args.endpoint_port.is_some() || args.object_port.is_some()) {
             // What is only in the environment is meant for other computers.
-            if args.user.is_some() || args.password.is_given() || args.authority.is_some() {
+            if args.user.is_some() || args.authentication_file.is_some() || args.password.is_given() || args.authority.is_some() {
                 return Err(misuse(Misuse::LocalCredentials));
             }
             if let Some(local) = &self.local {

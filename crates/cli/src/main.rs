@@ -3,6 +3,7 @@
 mod account;
 mod args;
 mod call;
+mod check;
 mod connect;
 mod dump;
 mod exec;
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::from(exec::OURS);
         }
-        Err(error) => error.exit(),
+        Err(error) => return check::refused(&error).unwrap_or_else(|| error.exit()),
     };
     if !matches!(cli.command, Command::Wmic { .. }) {
         log::start(cli.verbose, matches!(cli.command, Command::Serve(_)));
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => watch::run(args),
         Command::Call(args) => call::run(args),
         Command::Exec(args) => exec::run(args),
+        Command::Check(args) => return check::run(*args),
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
         Command::Dump(args) => dump::run(args),

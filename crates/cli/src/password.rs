@@ -44,6 +44,55 @@ pub(crate) fn read_new(from: &Password, name: &str) -> Result<Option<Secret>, St
     }
 }
 
+/// What a file of credentials says.
+#[derive(Default)]
+pub(crate) struct Credentials {
+    /// `DOMAIN\user`, `user@domain` or `user`.
+    pub(crate) user: Option<String>,
+    /// The password.
+    pub(crate) password: Option<Secret>,
+}
+
+/// Longest file of credentials, in octets.
+const CREDENTIALS_LEN_MAX: u64 = 64 << 10;
+
+/// Reads a file of credentials as Samba has it: `username = u`, `password = p`, `domain = d`, blanks around the sign optional.
+pub(crate) fn read_credentials(path: &std::path::Path) -> Result<Credentials, String> {
+    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let mut text = String::new();
+    let file = std::fs::File::open(path).map_err(|e| wrong(&e))?;
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, CREDENTIALS_LEN_MAX), &mut text).map_err(|e| wrong(&e))?;
+    // Forgotten as carefully as the password in it.
+    let text = Secret::new(text);
+    let found = credentials(text.expose());
+    if found.user.is_none() && found.password.is_none() {
+        return Err(wrong(&"there is no username and no password in it"));
+    }
+    Ok(found)
+}
+
+fn credentials(text: &str) -> Credentials {
+    let (mut found, mut domain) = (Credentials::default(), String::new());
+    for line in text.lines() {
+        let Some((key, value)) = line.split_once('=') else { continue };
+        // A password may end in a blank.
+        let value = value.trim_start_matches([' ', '\t']);
+        match key.trim().to_ascii_lowercase().as_str() {
+            "username" => found.user = Some(value.trim_end().to_owned()),
+            "password" => found.password = Some(Secret::new(value)),
+            "domain" => domain = value.trim_end().to_owned(),
+            _ => {}
+        }
+    }
+    if let Some(user) = found.user.as_mut().filter(|u| !domain.is_empty() && !u.contains(['\\', '@', '/'])) {
+        *user = format!("{domain}\\{user}");
+    }
+    if let Some(user) = &mut found.user {
+        *user = user.replacen('/', "\\", 1);
+    }
+    found
+}
+
 fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
     let mut line = String::new();
     let n = from.take(PASSWORD_LEN_MAX).read_line(&mut line)?;
@@ -58,6 +107,19 @@ fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_credentials_has_lines_of_samba() {
+        let check = |text: &str, user: Option<&str>, password: Option<&str>| {
+            let found = credentials(text);
+            assert_eq!((found.user.as_deref(), found.password.as_ref().map(|p| p.expose())), (user, password), "{text}");
+        };
+        check("username = u\npassword = p%=w \ndomain = D\n", Some(r"D\u"), Some("p%=w "));
+        check("Username=u\r\npassword=\r\n", Some("u"), Some(""));
+        check("username=C/u\ndomain=D", Some(r"C\u"), None);
+        check("username=u@d\ndomain=D", Some("u@d"), None);
+        check("# nothing\n", None, None);
+    }
 
     #[test]
     fn a_password_is_the_first_line_without_its_end() {
