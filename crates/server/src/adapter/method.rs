@@ -6,7 +6,7 @@ use super::put::{owned, received};
 use super::services::{Place, Services, has, need, path_of};
 use super::{check_context, fail, status};
 use crate::access::{Principal, Rights};
-use crate::broker::{Failure, Options, on_behalf};
+use crate::broker::{Failure, Options};
 use rwmi_cim::{Entity, Instance, ObjectPath, Operation, RequestContext, Sink, WbemStatus};
 use rwmi_dcom::{InterfacePointer, ObjectContext, Outcome};
 use rwmi_ndr::HResult;
@@ -28,8 +28,7 @@ impl Services {
         check_context(call.context.as_ref())?;
         let place = self.shared_place();
         let principal = place.admit(cx, Rights::ENABLE | Rights::METHOD_EXECUTE)?;
-        let core = &place.realm.core;
-        let request = on_behalf(&place.request, core.access.is_admin(&principal), place.realm.local);
+        let request = place.request_of(&principal);
         let read = read(&path, call.in_params.as_ref());
         audit(&principal, cx, &request, &path, &method, read.as_ref().ok().and_then(|(_, args)| args.as_ref()));
         let running = run(place.clone(), request, read, method);

@@ -167,6 +167,7 @@ impl Services {
             needed = needed | Rights::FULL_WRITE;
         }
         let principal = self.place().realm.admit(&cx.call, &request.namespace, Rights::ENABLE | needed)?;
+        request.elevated = core.access.is_admin(&principal);
         audit(&principal, cx, &request, &operation);
         let done = match said.transaction {
             None => self.write_now(request, operation).await,

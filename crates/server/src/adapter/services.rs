@@ -8,6 +8,7 @@ use super::rules::relative_namespace;
 use super::{Realm, SessionGuard, check_context, fail, status};
 use crate::access::{Principal, Rights};
 use crate::broker::events::Kind;
+use crate::broker::on_behalf;
 use crate::broker::{Failure, Options};
 use crate::cursor::Cursor;
 use rwmi_cim::{Class, Entity, ObjectPath, Operation, PathKeys, RequestContext, Sink, WbemStatus};
@@ -28,6 +29,11 @@ impl Place {
     /// Lets the caller of a call do something here, or says no.
     pub(super) fn admit(&self, cx: &ObjectContext, wanted: Rights) -> Result<Principal, dcom::Failure> {
         self.realm.admit(&cx.call, &self.request.namespace, wanted)
+    }
+
+    /// A request of a caller as he is now: what made him an administrator at the login may have been taken from him.
+    pub(super) fn request_of(&self, principal: &Principal) -> RequestContext {
+        on_behalf(&self.request, self.realm.core.access.is_admin(principal), self.realm.local)
     }
 
     /// As [`Place::admit`], for who has one of these.
@@ -94,9 +100,9 @@ impl Services {
         options: Options,
         operation: Operation,
     ) -> Result<Option<InterfacePointer>, dcom::Failure> {
-        self.place.admit(cx, Rights::ENABLE)?;
+        let principal = self.place.admit(cx, Rights::ENABLE)?;
         let core = &self.place.realm.core;
-        let (broker, request) = (core.broker.clone(), self.place.request.clone());
+        let (broker, request) = (core.broker.clone(), self.place.request_of(&principal));
         let running = |sink: Sink| async move { broker.run(&request, options, operation, &sink).await };
         let mut cursor = Cursor::start(!has(flags, flags::FORWARD_ONLY), core.results.clone(), running);
         if !has(flags, flags::RETURN_IMMEDIATELY) {
@@ -107,9 +113,9 @@ impl Services {
     }
 
     /// The first object of an operation.
-    async fn one(place: Arc<Place>, options: Options, operation: Operation) -> Result<Entity, Failure> {
+    async fn one(place: Arc<Place>, request: RequestContext, options: Options, operation: Operation) -> Result<Entity, Failure> {
         let (sink, objects) = Sink::bounded(1);
-        place.realm.core.broker.run(&place.request, options, operation, &sink).await?;
+        place.realm.core.broker.run(&request, options, operation, &sink).await?;
         objects.try_recv().map_err(|_| Failure::from(WbemStatus::NOT_FOUND))
     }
 
@@ -186,7 +192,8 @@ impl WbemServices for Services {
         }
         check_flags(6, call.flags).map_err(status)?;
         let wanted = part::wanted(call.context.as_ref()).map_err(fail)?;
-        self.place.admit(cx, Rights::ENABLE)?;
+        let principal = self.place.admit(cx, Rights::ENABLE)?;
+        let request = self.place.request_of(&principal);
         let (place, text, options) = (self.place.clone(), call.path.text_or_empty(), options(call.flags));
         let getting = async move {
             if text.is_empty() {
@@ -195,7 +202,7 @@ impl WbemServices for Services {
             let path = path_of(&text)?;
             let is_class = path.keys == PathKeys::Class;
             let operation = if is_class { Operation::GetClass(path.class.clone()) } else { Operation::Get(path) };
-            match Services::one(place, options, operation).await {
+            match Services::one(place, request, options, operation).await {
                 Ok(entity) => marshal(&part::part(entity, wanted.as_deref())?).map(Yield::Object),
                 // A class that is asked for by its path is an object that is not there.
                 Err(f) if is_class && f.status == WbemStatus::INVALID_CLASS => Err(Failure { status: WbemStatus::NOT_FOUND, ..f }),
@@ -293,13 +300,13 @@ impl WbemServices for Services {
         check_wql(&call.language)?;
         check_flags(22, call.flags).map_err(status)?;
         check_context(call.context.as_ref())?;
-        self.place.admit(cx, Rights::ENABLE)?;
+        let request = self.place.request_of(&self.place.admit(cx, Rights::ENABLE)?);
         let events = self.place.realm.core.broker.events();
-        let mut subscribed = events.subscribe(&self.place.request, &query, Kind::Temporary).await;
+        let mut subscribed = events.subscribe(&request, &query, Kind::Temporary).await;
         if matches!(&subscribed, Err(f) if f.status == WbemStatus::QUOTA_VIOLATION) {
             // What closed connections left open does not count.
             cx.exporter.reclaim(cx.call.caller.as_deref());
-            subscribed = events.subscribe(&self.place.request, &query, Kind::Temporary).await;
+            subscribed = events.subscribe(&request, &query, Kind::Temporary).await;
         }
         let subscription = subscribed.map_err(fail)?;
         let enumerator = Enumerator::object(self.place.clone(), Shape::Ordinary, subscription);

@@ -2,7 +2,7 @@
 
 use super::*;
 use rwmi_auth::{Credentials, Secret, ntlm, spnego};
-use rwmi_cim::WbemStatus;
+use rwmi_cim::{Entity, Enumerate, Instance, ProviderResult, RequestContext, Sink, WbemStatus};
 use rwmi_dcom::client::{Error, Fallback, Orpc, Proxy, activate, server_alive2};
 use rwmi_dcom::{ActivationRequest, ComVersion, IRemUnknown2, InterfacePointer, Ipid};
 use rwmi_linux::RowProvider;
@@ -10,7 +10,7 @@ use rwmi_ndr::{FaultStatus, HResult, WideString};
 use rwmi_net::{ChannelConfig, RpcChannel, Security as ClientSecurity};
 use rwmi_rpc::{ChannelError, SecurityOptions};
 use rwmi_wbem::interfaces::*;
-use rwmi_wbem::{CLSID_WBEM_LEVEL1_LOGIN, hresult};
+use rwmi_wbem::{CLSID_WBEM_LEVEL1_LOGIN, ClassObjectRef, hresult};
 
 const ACCESS_DENIED: HResult = hresult(WbemStatus::ACCESS_DENIED);
 
@@ -36,8 +36,23 @@ async fn site(change: impl FnOnce(&mut Config)) -> Site {
     config.test.rows = 10;
     change(&mut config);
     let rows: Arc<dyn DynProvider> = Arc::new(RowProvider::new(config.test.rows));
-    let running = Server::start(config, vec![rows]).await.unwrap();
+    let running = Server::start(config, vec![rows, Arc::new(Elevated)]).await.unwrap();
     Site { running, accounts, dir }
+}
+
+/// Says in the place of a time zone whether it is an administrator who asks.
+struct Elevated;
+
+impl rwmi_cim::Provider for Elevated {
+    fn name(&self) -> &str {
+        "rwmi-linux"
+    }
+
+    async fn enumerate(&self, cx: &RequestContext, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
+        let mut row = Instance::new(req.class.clone());
+        row.set("StandardName", cx.elevated.to_string()).unwrap();
+        sink.indicate(row).await
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -76,6 +91,10 @@ impl Site {
     }
 
     async fn login(&self, caller: Caller) -> Result<Proxy<IWbemServices, RpcChannel>, Error> {
+        self.login_to(caller, "//./root/test").await
+    }
+
+    async fn login_to(&self, caller: Caller, namespace: &str) -> Result<Proxy<IWbemServices, RpcChannel>, Error> {
         let Addresses { endpoint, object } = self.at();
         let host = endpoint.ip().to_string();
         let resolver = RpcChannel::connect(&host, endpoint.port(), &caller.config()).await.unwrap();
@@ -86,7 +105,7 @@ impl Site {
         assert_eq!(bindings[0], format!("{host}[{}]", object.port()), "{bindings:?}");
         let objects = RpcChannel::connect(&host, object.port(), &caller.config()).await.unwrap();
         let login: Proxy<IWbemLevel1Login, _> = Proxy::new(objects, ipid(reply.interfaces[0].pointer.as_ref()), orpc);
-        let resource = Some(WideString("//./root/test".into()));
+        let resource = Some(WideString(namespace.into()));
         let (reply, _) = login.call(&NtlmLogin { resource, locale: None, flags: 0, context: None }).await?;
         Ok(login.at(ipid(reply.services.as_ref())))
     }
@@ -188,6 +207,25 @@ async fn a_right_that_is_taken_away_bites_open_sessions() {
     assert!(site.login(caller("boss")).await.is_err());
     site.accounts.add("boss", ntlm::nt_hash("boss"), true).unwrap();
     assert_eq!(count(&services).await.unwrap(), 10);
+    site.running.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_administrator_is_one_only_as_long_as_he_is() {
+    let site = site(|c| c.security.readers.push("boss".into())).await;
+    let services = site.login_to(caller("boss"), "//./root/cimv2").await.unwrap();
+    let said = async || {
+        let query = "SELECT * FROM Win32_TimeZone".into();
+        let (reply, _) = services.call(&ExecQuery { language: "WQL".into(), query, flags: 0x30, context: None }).await.unwrap();
+        let rows: Proxy<IEnumWbemClassObject, _> = services.at(ipid(reply.enumerator.as_ref()));
+        let (reply, _) = rows.call(&Next { timeout_ms: -1, count: 1 }).await.unwrap();
+        let octets = ClassObjectRef::from_pointer(reply.objects.objects[0].as_ref().unwrap()).unwrap().0;
+        let Entity::Instance(row) = rwmi_wmio::decode_unit(&octets).unwrap() else { panic!("a class") };
+        row.get::<String>("StandardName").unwrap()
+    };
+    assert_eq!(said().await, "true");
+    site.accounts.set_admin("boss", false).unwrap();
+    assert_eq!(said().await, "false");
     site.running.shutdown().await;
 }
 
