@@ -20,15 +20,16 @@ enum Came {
 }
 
 /// Calls it on each computer, and prints what comes out.
-pub(crate) fn run(args: Call) -> Result<ExitCode, Failure> {
+pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
     // Nobody is asked for a password for arguments that are none.
     let arguments = arguments(&args.arguments)?;
+    args.target = args.connect.take_path(&args.target)?;
     args.target
         .parse::<ObjectPath>()
         .map_err(|e| Failure::usage(format!("{:?} is no class and no path of an instance: {e}", args.target)))?;
     // What comes out of a method has no time of its own.
     let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
-    let columns = Columns { names: None, with_host: 1 < args.connect.hosts.len(), style };
+    let columns = Columns { names: None, with_host: 1 < args.connect.computers().len(), style };
     let targets = Targets::new(args.connect)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     let stdout = io::stdout();

@@ -19,10 +19,10 @@
 
 use crate::forms::{
     CimSession, CimSessionOptions, ConnectionOptions, Enumerator, Environment, EventSource, Found, FromComputer, GetWmiObject,
-    ManagementClass, ManagementEventWatcher, ManagementObjectSearcher, ManagementScope, NamedValueSet, ObjectSet, RegisterWmiEvent,
-    RemoveWmiObject, Results, Services, SetWmiInstance, SwbemServices, WmiObject,
+    InvokeWmiMethod, ManagementClass, ManagementEventWatcher, ManagementObjectSearcher, ManagementScope, NamedValueSet, ObjectSet,
+    RegisterWmiEvent, RemoveWmiObject, Results, Services, SetWmiInstance, SwbemServices, WmiObject,
 };
-use crate::{Client, ClientBuilder, Error, Misuse, Namespace, PutOptions, Query, Rows, Secret};
+use crate::{Argument, Client, ClientBuilder, Error, Misuse, Namespace, PutOptions, Query, Returned, Rows, Secret};
 use rwmi_cim::{Class, Entity, Instance, Object, WbemStatus};
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -225,6 +225,8 @@ waiting! {
         fn subclasses_of(&self, superclass: Option<&str>) => ObjectSet;
         /// [`SwbemServices::exec_query`].
         fn exec_query(&self, wql: &str) => ObjectSet;
+        /// [`SwbemServices::exec_method`].
+        fn exec_method(&self, path: &str, method: &str, in_params: Option<&Instance>) -> Returned;
         /// [`SwbemServices::exec_notification_query`].
         fn exec_notification_query(&self, wql: &str) => EventSource;
         /// [`SwbemServices::delete`].
@@ -237,6 +239,8 @@ waiting! {
     WmiObject {
         /// [`WmiObject::put`].
         fn put(&self) -> String;
+        /// [`WmiObject::exec_method`].
+        fn exec_method(&self, method: &str, in_params: Option<&Instance>) -> Returned;
         /// [`WmiObject::delete`].
         fn delete(&self) -> ();
         /// [`WmiObject::refresh`].
@@ -269,6 +273,8 @@ waiting! {
         fn create_instance_enum(&self, class: &str, flags: i32, context: Option<&NamedValueSet>) => Enumerator;
         /// [`Services::exec_query`].
         fn exec_query(&self, language: &str, query: &str, flags: i32, context: Option<&NamedValueSet>) => Enumerator;
+        /// [`Services::exec_method`].
+        fn exec_method(&self, path: &str, method: &str, flags: i32, context: Option<&NamedValueSet>, in_params: Option<&Instance>) -> Returned;
         /// [`Services::exec_notification_query`].
         fn exec_notification_query(&self, language: &str, query: &str, flags: i32, context: Option<&NamedValueSet>) => Enumerator;
     }
@@ -359,6 +365,14 @@ impl Blocking<Namespace> {
     }
 }
 
+impl Blocking<Namespace> {
+    /// Calls a method of a class or of the instance at a path, with arguments by name ([`Namespace::method`]).
+    pub fn call<'a>(&self, path: &str, method: &str, arguments: impl IntoIterator<Item = (&'a str, Argument)>) -> Result<Returned, Error> {
+        let arguments: Vec<_> = arguments.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        self.wait(async |namespace| namespace.method(path, method).await?.args(arguments).call().await)
+    }
+}
+
 /// As [`crate::forms::get_object`], of the process's environment.
 pub fn get_object(moniker: &str) -> Result<Blocking<Found>, Error> {
     start(crate::forms::get_object(moniker))
@@ -411,7 +425,7 @@ macro_rules! cmdlets { ($($form:ident),*) => { $(
         }
     }
 )* } }
-cmdlets!(GetWmiObject, SetWmiInstance, RemoveWmiObject, RegisterWmiEvent);
+cmdlets!(GetWmiObject, InvokeWmiMethod, SetWmiInstance, RemoveWmiObject, RegisterWmiEvent);
 
 impl<T> Iterator for Blocking<Rows<T>> {
     type Item = Result<T, Error>;

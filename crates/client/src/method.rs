@@ -8,7 +8,7 @@ use crate::{Error, Misuse, Step};
 use rwmi_cim::{
     Class, Entity, FromCim, Instance, Method as Declaration, Object, ObjectError, ObjectPath, PathKeys, RETURN_VALUE, Value, WbemStatus,
 };
-use rwmi_dcom as dcom;
+use rwmi_dcom::{self as dcom, InterfacePointer};
 use rwmi_rpc::Method as _;
 use rwmi_wbem::ClassObjectRef;
 use rwmi_wbem::interfaces::ExecMethod;
@@ -41,6 +41,7 @@ pub struct MethodCall {
     class: Arc<Class>,
     method: Declaration,
     arguments: Vec<(String, Argument)>,
+    context: Option<InterfacePointer>,
     deadline: Option<Duration>,
 }
 
@@ -76,6 +77,7 @@ impl Namespace {
             class,
             method,
             arguments: Vec::new(),
+            context: None,
             deadline: self.plan().deadline,
         })
     }
@@ -107,6 +109,11 @@ impl MethodCall {
     pub fn args(mut self, arguments: impl IntoIterator<Item = (String, Argument)>) -> Self {
         self.arguments.extend(arguments);
         self
+    }
+
+    /// Named values beside the call.
+    pub(crate) fn with_context(self, context: Option<InterfacePointer>) -> Self {
+        MethodCall { context, ..self }
     }
 
     /// How long the call may take.
@@ -168,7 +175,8 @@ impl MethodCall {
         let calling = async {
             let in_params = self.in_parameters().await?.map(|i| self.namespace.pointer(&i.into())).transpose()?;
             let (path, method) = (self.path.as_str().into(), self.method.name.as_str().into());
-            let call = ExecMethod { path, method, flags: 0, context: None, in_params, out_params: Some(None), result: None };
+            let call =
+                ExecMethod { path, method, flags: 0, context: self.context.clone(), in_params, out_params: Some(None), result: None };
             let answer = async {
                 let (reply, _) = self.namespace.services.call(&call).await?;
                 let pointer = match (reply.out_params.flatten(), &self.method.output) {

@@ -517,3 +517,59 @@ async fn every_form_hears_the_same_event() {
     }
     assert_eq!(code(form().class("T").run().unwrap().next().await.unwrap()), WbemStatus::NOT_EVENT_CLASS);
 }
+
+#[tokio::test]
+async fn every_form_calls_a_method() {
+    let mut config = Config::default();
+    config.methods.allow = vec!["Win32_Process.Create".into(), "Win32_Process.Terminate".into()];
+    let provider = rwmi_linux::LinuxProvider::new(rwmi_linux::Source::default()).unwrap();
+    let server = Server::in_process(config, vec![Arc::new(provider)]).await.unwrap();
+    let e = Environment::default().local(Arc::new(InProcess(server)));
+    let services = e.locator().connect_server(r"root\cimv2", None, None, None, 0, None, None).await.unwrap();
+    let found = e.get_object("winmgmts:").await.unwrap();
+    let scripts = found.services().unwrap();
+    let scope = e.management_scope("", ConnectionOptions::default()).unwrap();
+    let session = e.cim_session(None, CimSessionOptions::default());
+    let class = scripts.get("Win32_Process").await.unwrap();
+    let mut create = class.method_parameters("create").unwrap().unwrap();
+    create.set("CommandLine", "sleep 600").unwrap();
+    let line = || [("CommandLine", "sleep 600".into())];
+
+    let mut handles = Vec::new();
+    for made in [
+        services.exec_method("Win32_Process", "Create", 0, None, Some(&create)).await.unwrap(),
+        scripts.exec_method("Win32_Process", "Create", Some(&create)).await.unwrap(),
+        class.exec_method("Create", Some(&create)).await.unwrap(),
+        class.invoke_method("Create", line()).await.unwrap(),
+        scope.class("Win32_Process").await.unwrap().invoke_method("Create", line()).await.unwrap(),
+        session.invoke_method(r"root\cimv2", "Win32_Process", "Create", line()).await.unwrap(),
+    ] {
+        assert_eq!(made.return_value(), Some(0));
+        handles.push(made.get::<u32>("ProcessId").unwrap());
+    }
+    let invoke = |path: &str, name: &str| InvokeWmiMethod::in_environment(&e, path, name);
+    for form in [
+        invoke("Win32_Process", "Create").argument("CommandLine", "sleep 600"),
+        invoke("Win32_Process", "Create").argument_list([Some("sleep 600".into()), None]),
+    ] {
+        let (made, failed) = form.run().unwrap().collect().await;
+        assert!(failed.is_empty(), "{failed:?}");
+        handles.push(made[0].object.get::<u32>("ProcessId").unwrap());
+    }
+    let many = invoke("Win32_Process", "Terminate").argument_list(vec![Some(1u32.into()); 9]);
+    assert_eq!(many.run().unwrap().collect().await.1[0].code(), Some(WbemStatus::INVALID_METHOD_PARAMETERS.0));
+    assert!(invoke("Win32_Process", "Create").argument("A", 1u8).argument_list([None]).run().is_err());
+    assert_eq!(code(services.exec_method("Win32_Process", "No", 0, None, None).await.map(|_| ())), WbemStatus::INVALID_METHOD);
+    assert_eq!(code(services.exec_method("Win32_Process", "Create", 0x20, None, None).await.map(|_| ())), WbemStatus::INVALID_PARAMETER);
+    assert_eq!(code(class.method_parameters("No").map(|_| ())), WbemStatus::INVALID_METHOD);
+
+    for handle in &handles {
+        let path = format!("Win32_Process.Handle=\"{handle}\"");
+        let process = scripts.get(&path).await.unwrap();
+        let instance = process.entity().as_instance().unwrap();
+        let owner = session.invoke_method(r"root\cimv2", instance, "GetOwner", []).await.unwrap();
+        assert!(!owner.get::<String>("User").unwrap().is_empty());
+        assert_eq!(process.invoke_method("Terminate", [("Reason", 3u32.into())]).await.unwrap().return_value(), Some(0));
+    }
+    assert_eq!(handles.len(), 8);
+}

@@ -374,7 +374,7 @@ async fn within<T>(options: &OperationOptions, place: &Place, operation: impl Fu
     }
 }
 
-fn path_of(place: &Place, instance: &Object) -> Result<String, Error> {
+pub(crate) fn path_of(place: &Place, instance: &Object) -> Result<String, Error> {
     let none = || place.rule(WbemStatus::INVALID_OBJECT_PATH, format!("this {} has no key and so no path", instance.class().name));
     instance.relative_path().map(|p| p.to_string()).ok_or_else(none)
 }

@@ -19,6 +19,7 @@ mod events;
 mod levels;
 mod locator;
 mod management;
+mod methods;
 mod moniker;
 mod object;
 mod scripting;
@@ -26,8 +27,8 @@ mod values;
 
 pub use cim::{CimSession, CimSessionOptions, MiResult, OperationOptions, Protocol};
 pub use cmdlet::{
-    FromComputer, GetWmiObject, PutType, RegisterWmiEvent, RemoveWmiObject, Results, SetWmiInstance, get_wmi_object, register_wmi_event,
-    remove_wmi_object, set_wmi_instance,
+    FromComputer, GetWmiObject, InvokeWmiMethod, PutType, RegisterWmiEvent, RemoveWmiObject, Results, SetWmiInstance, get_wmi_object,
+    invoke_wmi_method, register_wmi_event, remove_wmi_object, set_wmi_instance,
 };
 pub use environment::Environment;
 pub use events::{EventSource, EventWatcherOptions, ManagementEventWatcher, WqlEventQuery};
@@ -37,6 +38,7 @@ pub use management::{
     ConnectionOptions, EnumerationOptions, ManagementClass, ManagementObjectSearcher, ManagementPath, ManagementScope, ObjectQuery,
     RelatedObjectQuery, RelationshipQuery, SelectQuery,
 };
+pub use methods::MethodTarget;
 pub use moniker::{Moniker, MonikerError, MonikerSecurity, Privilege};
 pub use object::{AssociatorsOf, Comparison, ReferencesOf, WmiObject};
 pub use rwmi_wbem::flags;

@@ -128,6 +128,10 @@ impl WmiObject {
         WmiObject { place, entity }
     }
 
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// What it is, without its namespace.
     pub fn entity(&self) -> &Entity {
         &self.entity

@@ -1,19 +1,22 @@
 //! The cmdlets of Windows PowerShell as builders, with their parameters: `Get-WmiObject`, `Set-WmiInstance`, `Remove-WmiObject`,
-//! `Register-WmiEvent`.
+//! `Invoke-WmiMethod`, `Register-WmiEvent`.
 
 mod get;
+mod invoke;
 mod register;
 mod set;
 
 pub use get::{GetWmiObject, get_wmi_object};
+pub use invoke::{InvokeWmiMethod, invoke_wmi_method};
 pub use register::{RegisterWmiEvent, register_wmi_event};
 pub use set::{PutType, RemoveWmiObject, SetWmiInstance, remove_wmi_object, set_wmi_instance};
 
 use super::environment::{Environment, Request};
 use super::levels::ImpersonationLevel;
 use super::object::{Place, WmiObject};
-use crate::{Client, Error, Step};
+use crate::{Client, Error, ErrorKind, Misuse, Step};
 use futures_core::Stream;
+use rwmi_cim::{PathKeys, WbemStatus};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -230,6 +233,15 @@ macro_rules! connection_parameters {
             }
         }
     };
+}
+
+/// The keys of a path, which says whether it is of a class.
+fn keys(connection: &Connection, path: &str) -> Result<PathKeys, Error> {
+    let host = connection.computers.first().map_or(".", |c| c);
+    let parsed: Result<rwmi_cim::ObjectPath, _> = path.parse();
+    let rule =
+        |why: String| Error::new(Step::Input, host, None, ErrorKind::Misuse(Misuse::Rule { status: WbemStatus::INVALID_OBJECT_PATH, why }));
+    Ok(parsed.map_err(|e| rule(e.to_string()))?.keys)
 }
 
 use connection_parameters;

@@ -1,9 +1,9 @@
 //! `Set-WmiInstance` and `Remove-WmiObject`.
 
-use super::{Connection, Results, connection_parameters};
+use super::{Connection, Results, connection_parameters, keys};
+use crate::Error;
 use crate::forms::environment::Environment;
-use crate::{Error, ErrorKind, Misuse, Step};
-use rwmi_cim::{PathKeys, PutOptions, Value, WbemStatus};
+use rwmi_cim::{PathKeys, PutOptions, Value};
 use std::sync::Arc;
 
 /// How `Set-WmiInstance` writes (`-PutType`).
@@ -135,12 +135,4 @@ impl RemoveWmiObject {
             async move { place.delete(&path, None).await }
         }))
     }
-}
-
-fn keys(connection: &Connection, path: &str) -> Result<PathKeys, Error> {
-    let host = connection.computers.first().map_or(".", |c| c);
-    let parsed: Result<rwmi_cim::ObjectPath, _> = path.parse();
-    let rule =
-        |why: String| Error::new(Step::Input, host, None, ErrorKind::Misuse(Misuse::Rule { status: WbemStatus::INVALID_OBJECT_PATH, why }));
-    Ok(parsed.map_err(|e| rule(e.to_string()))?.keys)
 }
