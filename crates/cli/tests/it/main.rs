@@ -1,6 +1,7 @@
 //! The command as people run it.
 
 mod accounts;
+mod call;
 mod check;
 mod dump;
 mod exec;
