@@ -24,6 +24,7 @@ const EXAMPLES: &str = "Examples:
   rwmi query -c 192.0.2.7 -u admin --password-file pw -o csv \"SELECT * FROM Win32_LogicalDisk\"
   rwmi get-class Win32_Process
   rwmi call -c srv01 -u admin Win32_Process Create CommandLine=\"sleep 60\"
+  rwmi doctor srv01 -u 'CORP\\alice'
   rwmi serve --listen 0.0.0.0
 
 Exit status: 0 success, 1 failure, 2 wrong usage, 3 some computers failed and others did not.";
@@ -47,6 +48,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: MofAction,
     },
+    /// Say why a computer cannot be asked, and what to change there
+    Doctor(Doctor),
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
     /// Be the Linux wmic: its options, its text, its exit status (also where the command is called wmic)
@@ -440,6 +443,65 @@ pub(crate) enum ClassFormat {
     Mof,
     /// JSON: everything, inherited members too
     Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMINING)]
+pub(crate) struct Doctor {
+    /// The computer; instead of -c
+    #[arg(conflicts_with = "hosts")]
+    pub(crate) host: Option<String>,
+
+    /// --timeout is for the whole examination of each computer
+    #[command(flatten)]
+    pub(crate) connect: Connect,
+
+    /// Output format
+    #[arg(short, long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) output: DoctorFormat,
+
+    /// The query; else the operating system in root\cimv2, and elsewhere the namespaces below
+    #[arg(long, value_name = "WQL")]
+    pub(crate) query: Option<String>,
+
+    /// Leave out the look at classes of which filtered accounts see less
+    #[arg(long)]
+    pub(crate) no_data: bool,
+
+    /// Print the commands for what was found as a script for the target, and the report on standard error; without a
+    /// computer the whole script, and nobody is asked
+    #[arg(long, value_name = "SYSTEM", num_args = 0..=1, require_equals = true, default_missing_value = "seen")]
+    pub(crate) fix_script: Option<FixTarget>,
+}
+
+const EXAMINING: &str = "Examples:
+  rwmi doctor srv01 -u 'CORP\\alice'
+  rwmi doctor srv01 -u 'CORP\\alice' --fix-script > fix.ps1
+  rwmi doctor --fix-script=linux
+
+It changes nothing there, and a logon that was refused is not tried again.
+
+Exit status: 0 a query can be asked, also where there are warnings; 1 not; 2 wrong usage; 3 of several computers some cannot be
+asked; 130 interrupted.";
+
+/// How a diagnosis is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorFormat {
+    /// For people, stage after stage
+    Text,
+    /// One JSON array, an object for each computer
+    Json,
+}
+
+/// What a script is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FixTarget {
+    /// What the computer said it runs; else Windows
+    Seen,
+    /// PowerShell
+    Windows,
+    /// A shell, for `rwmi serve`
+    Linux,
 }
 
 #[derive(Debug, Args)]

@@ -75,7 +75,7 @@ impl Targets {
         }
     }
 
-    fn builder(&self, host: &str) -> Result<ClientBuilder, Error> {
+    pub(crate) fn builder(&self, host: &str) -> Result<ClientBuilder, Error> {
         let args = &self.args;
         let misuse = |m| Error::misuse(host, m);
         let whole = self.whole();
@@ -189,7 +189,7 @@ fn computer(host: &str) -> String {
     }
 }
 
-fn user(args: &Connect) -> Option<String> {
+pub(crate) fn user(args: &Connect) -> Option<String> {
     args.user.clone().or_else(|| std::env::var("RWMI_USER").ok().filter(|u| !u.is_empty()))
 }
 

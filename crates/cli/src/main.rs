@@ -5,6 +5,7 @@ mod args;
 mod call;
 mod check;
 mod connect;
+mod doctor;
 mod dump;
 mod exec;
 mod format;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Check(args) => return check::run(*args),
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
+        Command::Doctor(args) => doctor::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Wmic { arguments } => return wmic::run(&arguments),
     };

@@ -57,7 +57,7 @@ impl Failure {
 }
 
 /// What a server said, or a file, must not steer the terminal.
-fn harmless(line: &str) -> String {
+pub(crate) fn harmless(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 

@@ -229,8 +229,17 @@ impl ClientBuilder {
     /// # Errors
     /// What the caller got wrong, before anything is sent; then the step that failed, with its port.
     pub async fn connect(self) -> Result<Client, Error> {
-        let way = self.check().map_err(|misuse| Error::misuse(&self.host, misuse))?;
-        Client::connect(way).await
+        Client::connect(self.way()?).await
+    }
+
+    /// The way that the settings describe.
+    pub(crate) fn way(&self) -> Result<Way, Error> {
+        self.check().map_err(|misuse| Error::misuse(&self.host, misuse))
+    }
+
+    /// Whether connections are opened over TCP, by us.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.dialer.is_none()
     }
 
     /// Whether what was said makes sense, without any traffic.

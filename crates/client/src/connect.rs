@@ -66,13 +66,29 @@ async fn steps(way: &Arc<Way>, progress: &Progress) -> Result<Arc<Session>, Erro
     drop(resolver);
 
     progress.at(Step::Activate, port);
-    let iids = vec![IWbemLevel1Login::IID, IWbemLoginClientIDEx::IID, IWbemLoginClientID::IID];
-    let request = ActivationRequest { server: Some(way.server.clone()), version, ..ActivationRequest::new(CLSID_WBEM_LEVEL1_LOGIN, iids) };
-    let activated = activate(&activator, orpc, &request, Fallback::RemoteActivation).await;
+    let activated = activate(&activator, orpc, &request(way, version), Fallback::RemoteActivation).await;
     let reply = activated.map_err(|e| way.call_error(Step::Activate, port, e))?;
-    let login = interface(&reply, IWbemLevel1Login::IID).map_err(|e| way.call_error(Step::Activate, port, e))?;
 
     progress.at(Step::ConnectObjectPort, way.object_port.unwrap_or(0));
+    enter(way, peer, orpc, &reply, activator).await
+}
+
+/// What is asked of the activator: the login object, and where to say who we are.
+pub(crate) fn request(way: &Way, version: ComVersion) -> ActivationRequest {
+    let iids = vec![IWbemLevel1Login::IID, IWbemLoginClientIDEx::IID, IWbemLoginClientID::IID];
+    ActivationRequest { server: Some(way.server.clone()), version, ..ActivationRequest::new(CLSID_WBEM_LEVEL1_LOGIN, iids) }
+}
+
+/// From what an activation gave to a session: the object connection, and who we are. The activator's connection is closed when
+/// the object connection is there.
+pub(crate) async fn enter(
+    way: &Arc<Way>,
+    peer: Option<SocketAddr>,
+    orpc: Orpc,
+    reply: &ActivationReply,
+    activator: RpcChannel,
+) -> Result<Arc<Session>, Error> {
+    let login = interface(reply, IWbemLevel1Login::IID).map_err(|e| way.call_error(Step::Activate, way.endpoint_port, e))?;
     let line = object_line(way, peer, &reply.bindings).await?;
     drop(activator);
     let object_port = line.port();
@@ -86,14 +102,28 @@ async fn steps(way: &Arc<Way>, progress: &Progress) -> Result<Arc<Session>, Erro
     core.learn(reply.oxid, info, line);
     let object_error = |e| way.call_error(Step::ConnectObjectPort, object_port, e);
     let login = core.unmarshal::<IWbemLevel1Login>(&login, "IRemoteSCMActivator::RemoteCreateInstance").await.map_err(object_error)?;
-    let introduced = introduce(&core, &reply);
+    let introduced = introduce(&core, reply);
     let (position, ()) = tokio::join!(establish_position(&core, &login), introduced);
     let takes_lists = position.map_err(object_error)?;
     Ok(Session::new(core, State::new(login, takes_lists)))
 }
 
+/// The hosts and ports to try for an exporter, in their order.
+pub(crate) fn object_endpoints(way: &Way, peer: Option<SocketAddr>, bindings: &DualStringArray) -> Vec<(String, u16)> {
+    let local = way.dialer.identifies_caller();
+    let others = if way.other_addresses && !local { OtherAddresses::Fallback } else { OtherAddresses::Never };
+    let own = reached(way, peer);
+    let mut candidates = endpoints(&own, bindings, SelectOptions { port: way.object_port, others });
+    candidates.truncate(ENDPOINTS_MAX);
+    if candidates.is_empty() && local {
+        candidates.push((own, 0));
+    }
+    candidates.retain(|(_, port)| *port != 0 || local);
+    candidates
+}
+
 /// Asks what is there. Before Windows XP nobody knew how to answer.
-async fn alive(resolver: &RpcChannel) -> Result<Alive, dcom::Error> {
+pub(crate) async fn alive(resolver: &RpcChannel) -> Result<Alive, dcom::Error> {
     match server_alive2(resolver).await {
         Err(dcom::Error::Channel { source: ChannelError::Fault(FaultStatus::NCA_S_OP_RNG_ERROR), .. }) => {
             Ok(Alive { version: ComVersion { major: 5, minor: 1 }, bindings: DualStringArray::default() })
@@ -103,7 +133,7 @@ async fn alive(resolver: &RpcChannel) -> Result<Alive, dcom::Error> {
 }
 
 /// The address that was reached, where there is one: it is not looked up twice, and all connections go to one computer.
-fn reached(way: &Way, peer: Option<SocketAddr>) -> String {
+pub(crate) fn reached(way: &Way, peer: Option<SocketAddr>) -> String {
     peer.map_or_else(
         || way.dial_name.clone(),
         |peer| match peer {
@@ -126,16 +156,8 @@ fn interface(reply: &ActivationReply, iid: Iid) -> Result<InterfacePointer, dcom
 /// Opens a line to an exporter: at the computer that was reached, with the ports of the bindings; then, unless that is
 /// forbidden, at the other addresses that the bindings list. The first failure is the one that is told.
 pub(crate) async fn object_line(way: &Arc<Way>, peer: Option<SocketAddr>, bindings: &DualStringArray) -> Result<Line, Error> {
-    let local = way.dialer.identifies_caller();
-    let others = if way.other_addresses && !local { OtherAddresses::Fallback } else { OtherAddresses::Never };
-    let own = reached(way, peer);
-    let mut candidates = endpoints(&own, bindings, SelectOptions { port: way.object_port, others });
-    candidates.truncate(ENDPOINTS_MAX);
-    if candidates.is_empty() && local {
-        candidates.push((own, 0));
-    }
     let mut first = None;
-    for (host, port) in candidates.into_iter().filter(|(_, port)| *port != 0 || local) {
+    for (host, port) in object_endpoints(way, peer, bindings) {
         match way.open_object(&host, port).await {
             Ok(channel) => return Ok(Line::new(way.clone(), host, port, channel)),
             Err(kind) => {

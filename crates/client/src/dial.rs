@@ -123,7 +123,7 @@ impl Dialer for LocalSocket {
 }
 
 /// IPv6 first, then the families in turn.
-fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+pub(crate) fn in_turn(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let (mut v6, mut v4): (Vec<_>, Vec<_>) = addresses.into_iter().partition(SocketAddr::is_ipv6);
     v6.reverse();
     v4.reverse();
@@ -168,7 +168,7 @@ async fn race(addresses: Vec<SocketAddr>) -> Result<TcpStream, ErrorKind> {
     }
 }
 
-fn no_way(failures: &[(SocketAddr, io::Error)]) -> ErrorKind {
+pub(crate) fn no_way(failures: &[(SocketAddr, io::Error)]) -> ErrorKind {
     let (v6, v4): (Vec<&_>, Vec<&_>) = failures.iter().partition(|(a, _)| a.is_ipv6());
     let lacks = |of: &[&(SocketAddr, io::Error)], v6| !of.is_empty() && of.iter().all(|(_, e)| is_no_route(e)) && family_is_missing(v6);
     match (v6.is_empty(), v4.is_empty()) {
@@ -218,7 +218,7 @@ pub(crate) fn failure_of(error: &io::Error) -> ErrorKind {
 }
 
 /// The system's words, without the number behind them and with a small letter.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
     let text = text.split(" (os error").next().unwrap_or(text);

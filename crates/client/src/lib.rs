@@ -43,6 +43,7 @@ mod way;
 mod write;
 
 pub mod blocking;
+pub mod doctor;
 pub mod forms;
 pub mod wmic;
 

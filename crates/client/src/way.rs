@@ -16,6 +16,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 /// Everything that a connection to one computer needs.
+#[derive(Clone)]
 pub(crate) struct Way {
     /// The computer as the caller named it: what errors say.
     pub(crate) host: String,
@@ -37,6 +38,7 @@ pub(crate) struct Way {
 }
 
 /// An account, as NTLM needs it.
+#[derive(Clone)]
 pub(crate) struct Logon {
     pub(crate) user: String,
     pub(crate) domain: String,

@@ -3,6 +3,7 @@
 mod accounts;
 mod call;
 mod check;
+mod doctor;
 mod dump;
 mod exec;
 mod failures;
