@@ -68,9 +68,13 @@ pub(crate) enum Command {
 /// What every command that connects takes.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Connect {
-    /// Computers to ask, with commas between them; `.` is this one; a moniker names its namespace too
+    /// Computers to ask, with commas between them: names, web[01-20], 10.0.0.0/24, @FILE, - for standard input; `.` is this one
     #[arg(short = 'c', long = "computer-name", value_name = "HOST", value_delimiter = ',', default_value = ".")]
     pub(crate) hosts: Vec<String>,
+
+    /// Computers that are asked at the same time
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    pub(crate) throttle: u16,
 
     /// Namespace
     #[arg(short, long, default_value = r"root\cimv2")]

@@ -29,8 +29,8 @@ pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
         .map_err(|e| Failure::usage(format!("{:?} is no class and no path of an instance: {e}", args.target)))?;
     // What comes out of a method has no time of its own.
     let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
-    let columns = Columns { names: None, with_host: 1 < args.connect.computers().len(), style };
     let targets = Targets::new(args.connect)?;
+    let columns = Columns { names: None, with_host: 1 < targets.hosts().len(), style };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     let stdout = io::stdout();
     let is_terminal = stdout.is_terminal();

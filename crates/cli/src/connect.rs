@@ -1,6 +1,7 @@
 //! What every command that connects has in common: who to be, and how to get to each computer.
 
 use crate::args::{Connect, Impersonation as Level};
+use crate::hosts;
 use crate::local::{Local, is_local};
 use crate::password;
 use crate::report::Failure;
@@ -19,7 +20,11 @@ pub(crate) struct Targets {
 impl Targets {
     /// Reads the password, once, where a remote computer is among them.
     pub(crate) fn new(mut args: Connect) -> Result<Targets, Failure> {
-        args.hosts = args.computers();
+        let words = args.computers();
+        if args.password.password_stdin && words.iter().any(|w| w == "-") {
+            return Err(Failure::usage("standard input cannot be both the password and the computers"));
+        }
+        args.hosts = hosts::expand(&words, || Box::new(std::io::stdin())).map_err(Failure::usage)?;
         for host in &args.hosts {
             named(host).map_err(|m| Failure::usage(Error::misuse(host, m)))?;
         }
@@ -50,6 +55,11 @@ impl Targets {
     /// The names as they were given.
     pub(crate) fn hosts(&self) -> &[String] {
         &self.args.hosts
+    }
+
+    /// How many are asked at the same time.
+    pub(crate) fn throttle(&self) -> usize {
+        self.args.throttle.into()
     }
 
     /// The most time for one computer.
@@ -164,9 +174,10 @@ impl Connect {
     }
 }
 
-/// Whether a comma behind it is one of a moniker's settings.
+/// Whether a comma behind it is one of a moniker's settings or of a range.
 fn is_open(text: &str) -> bool {
-    Moniker::is_meant(text) && text.contains('{') && !text.contains('}')
+    let is_range = || text.matches(']').count() < text.matches('[').count();
+    if Moniker::is_meant(text) { text.contains('{') && !text.contains('}') } else { is_range() }
 }
 
 /// What a host says where it is a moniker.

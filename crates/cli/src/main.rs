@@ -3,6 +3,7 @@
 mod account;
 mod args;
 mod call;
+mod causes;
 mod check;
 mod connect;
 mod doctor;
@@ -10,6 +11,7 @@ mod dump;
 mod exec;
 mod format;
 mod get_class;
+mod hosts;
 mod local;
 mod log;
 mod mof;

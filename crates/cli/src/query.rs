@@ -1,6 +1,7 @@
 //! `rwmi query`: rows of several computers, as they come. Events come the same way: see `watch`.
 
 use crate::args::Query;
+use crate::causes::Causes;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::format::{Columns, Format, Row, RowWriter};
 use crate::report::{FAILURE, Failure, PARTIAL};
@@ -10,11 +11,11 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-/// Computers that are asked at the same time.
-const HOSTS_MAX: usize = 32;
+/// Most computers whose events are watched at the same time.
+const WATCHED_MAX: usize = 4096;
 
 /// Rows that wait to be written; then computers wait.
 const ROWS_WAITING: usize = 1024;
@@ -31,8 +32,8 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
     let query =
         wql::parse(&args.query).map_err(|e| Failure::new(format!("the query is not WQL: {}\n{}", e.status, e.diag.render(e.query()))))?;
     let style = args.shape.style(&args.connect.namespace);
-    let columns = Columns { names: selected(&query), with_host: 1 < args.connect.computers().len(), style };
     let targets = Arc::new(Targets::new(args.connect)?);
+    let columns = Columns { names: selected(&query), with_host: 1 < targets.hosts().len(), style };
     let format = args.shape.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
     print(targets, Question { text: args.query, with_keys: args.with_keys, events: None }, format, columns)
 }
@@ -86,30 +87,26 @@ pub(crate) fn columns_of(select: &wql::Select) -> Option<Vec<String>> {
 async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn RowWriter) -> Result<ExitCode, Failure> {
     let (said, mut hears) = mpsc::channel(ROWS_WAITING);
     let (stop, stopped) = watch::channel(false);
-    let places = Arc::new(Semaphore::new(HOSTS_MAX));
-    let mut tasks = JoinSet::new();
     let count = targets.hosts().len();
-    for index in 0..count {
-        let (targets, question, places, said, stopped) = (targets.clone(), question.clone(), places.clone(), said.clone(), stopped.clone());
-        tasks.spawn(async move {
-            let _place = places.acquire().await;
-            one(&targets, index, &question, &said, stopped).await
-        });
+    // A watch has no end that another could wait for.
+    let throttle = if question.events.is_some() { count } else { targets.throttle() };
+    if WATCHED_MAX < throttle {
+        return Err(Failure::usage(format!("events of more than {WATCHED_MAX} computers at once")));
     }
-    drop(said);
+    let asking = tokio::spawn(all(targets.clone(), question.clone(), throttle, said, stopped));
     let limit = question.events.and_then(|s| s.time);
     let mut failed = vec![false; count];
+    let mut causes = Causes::default();
     let end = tokio::select! {
-        written = write(&targets, &mut hears, &mut failed, question.events.and_then(|s| s.count), writer) => End::Written(written),
+        written = write(&targets, &mut hears, &mut failed, &mut causes, question.events.and_then(|s| s.count), writer) => End::Written(written),
         () = time_over(limit) => End::TimeOver,
         () = interrupted() => End::Interrupted,
     };
     // Whoever is still at work stops, and gives back what it holds.
     let _ = stop.send(true);
     drop(hears);
-    let farewell = async { while tasks.join_next().await.is_some() {} };
     tokio::select! {
-        () = farewell => {}
+        _ = asking => {}
         () = interrupted() => {}
     }
     let interrupted = matches!(end, End::Interrupted);
@@ -132,6 +129,9 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
         return Err(Failure::new("the time is over, and fewer events came than were asked for"));
     }
     let failed = failed.iter().filter(|f| **f).count();
+    if 1 < count {
+        causes.print(count, failed);
+    }
     if failed == 0
         && let Some(lack) = writer.lacks()
     {
@@ -149,6 +149,7 @@ async fn write(
     targets: &Targets,
     hears: &mut mpsc::Receiver<(usize, Said)>,
     failed: &mut [bool],
+    causes: &mut Causes,
     most: Option<u64>,
     writer: &mut dyn RowWriter,
 ) -> io::Result<()> {
@@ -173,11 +174,37 @@ async fn write(
             Said::Failed(error) => {
                 writer.flush()?;
                 failed[index] = true;
-                Failure::from(*error).print();
+                let is_new = causes.add(&targets.hosts()[index], &error);
+                let failure = Failure::from(*error);
+                // Advice is given once.
+                Failure { hint: failure.hint.filter(|_| is_new), ..failure }.print();
             }
         }
     }
     writer.finish()
+}
+
+/// All computers, so many at a time, until the last has said everything or it is to stop.
+async fn all(
+    targets: Arc<Targets>,
+    question: Arc<Question>,
+    throttle: usize,
+    said: mpsc::Sender<(usize, Said)>,
+    stopped: watch::Receiver<bool>,
+) {
+    let mut tasks = JoinSet::new();
+    for index in 0..targets.hosts().len() {
+        while throttle <= tasks.len() {
+            tasks.join_next().await;
+        }
+        if *stopped.borrow() {
+            break;
+        }
+        let (targets, question, said, stopped) = (targets.clone(), question.clone(), said.clone(), stopped.clone());
+        tasks.spawn(async move { one(&targets, index, &question, &said, stopped).await });
+    }
+    drop(said);
+    while tasks.join_next().await.is_some() {}
 }
 
 async fn time_over(limit: Option<Duration>) {

@@ -19,8 +19,8 @@ pub(crate) fn run(args: Watch) -> Result<ExitCode, Failure> {
     let names = if query.group.is_none() { columns_of(&query.select) } else { None };
     // Each event has its own time; whoever reads the line stamps it.
     let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
-    let columns = Columns { names, with_host: 1 < args.connect.computers().len(), style };
     let targets = Arc::new(Targets::new(args.connect)?);
+    let columns = Columns { names, with_host: 1 < targets.hosts().len(), style };
     let stop = Stop { count: args.count, time: args.time.map(Duration::from_secs) };
     print(targets, Question { text: args.query, with_keys: false, events: Some(stop) }, args.shape.output.unwrap_or(Format::Jsonl), columns)
 }

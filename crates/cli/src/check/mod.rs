@@ -60,8 +60,6 @@ fn print(outcome: &Outcome) -> ExitCode {
 }
 
 fn outcome_of(args: Check) -> Result<Outcome, Failure> {
-    let [host] = args.connect.hosts.as_slice() else { return Err(Failure::usage("a check is of one computer")) };
-    let host = host.clone();
     let thresholds = Thresholds { warning: parsed(&args.warning, args.decimal)?, critical: parsed(&args.critical, args.decimal)? };
     let pick = Pick { only: args.only.clone(), exclude: args.exclude.clone() };
     let question = match (&args.query, args.mode) {
@@ -70,17 +68,21 @@ fn outcome_of(args: Check) -> Result<Outcome, Failure> {
         (Some(_), _) => return Err(Failure::usage("only the check `query` takes a query")),
         (None, _) => None,
     };
-    let place = Place {
-        dir: args.state_dir.clone().unwrap_or_else(state::default_dir),
-        // What would make the numbers of two samples those of different things.
-        about: format!("{host}\n{}\n{}", args.connect.endpoint_port.unwrap_or(135), args.connect.namespace.to_lowercase()),
-        wanted: !args.no_state,
-        delay: Duration::try_from_secs_f64(args.delay).map_err(|_| Failure::usage("--delay is no length of time"))?,
-        age_max: Duration::from_secs(args.state_age),
-    };
+    let about = format!("{}\n{}", args.connect.endpoint_port.unwrap_or(135), args.connect.namespace.to_lowercase());
     let whole = Duration::from_secs(args.connect.timeout);
     let (mode, no_data) = (args.mode, args.no_data);
+    let delay = Duration::try_from_secs_f64(args.delay).map_err(|_| Failure::usage("--delay is no length of time"))?;
     let targets = Targets::new(args.connect)?;
+    let [host] = targets.hosts() else { return Err(Failure::usage("a check is of one computer")) };
+    let host = host.clone();
+    let place = Place {
+        dir: args.state_dir.unwrap_or_else(state::default_dir),
+        // What would make the numbers of two samples those of different things.
+        about: format!("{host}\n{about}"),
+        wanted: !args.no_state,
+        delay,
+        age_max: Duration::from_secs(args.state_age),
+    };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     runtime.block_on(async {

@@ -3,7 +3,7 @@
 use crate::support::*;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 
 const NAME: &str = "SELECT Name FROM Win32_UserAccount";
 
@@ -34,22 +34,61 @@ fn rows_say_where_they_come_from_and_who_failed() {
         finish(command)
     };
     let row = format!("{{\"__HOST\":\"{here}\",\"Bias\":60}}\n");
-    assert_eq!(ask(&format!("{here},{here}"), "jsonl").good(), row.repeat(2));
+    // A computer that is named twice is asked once.
+    assert_eq!(ask(&format!("{here},{here}"), "jsonl").good(), "{\"Bias\":60}\n");
     let done = ask(&format!("127.0.88.54,{here}"), "jsonl").bad(3, &["error: 127.0.88.54:", "connection refused"]);
     assert_eq!(done.out, row);
     assert_eq!(ask(&format!("{here},127.0.88.54"), "table").bad(3, &[]).out, format!("Host         Bias\n{here}  60\n"));
     assert_eq!(ask(&format!("{here},127.0.88.54"), "csv").bad(3, &[]).out, format!("__HOST,Bias\n{here},60\n"));
-    ask("127.0.88.54,127.0.88.55", "json").bad(1, &["127.0.88.54", "127.0.88.55"]);
+    let done = ask("127.0.88.54,127.0.88.55", "json").bad(1, &["127.0.88.54", "127.0.88.55"]);
+    // Advice is given once, and the causes are summed up.
+    assert_eq!(done.err.matches("hint: ").count(), 1, "{}", done.err);
+    assert!(
+        done.err.contains("\n2 of 2 computers failed\n  2: connecting to the endpoint mapper failed: connection refused (127.0.88.5"),
+        "{}",
+        done.err
+    );
 }
 
 #[test]
-fn fifty_computers_are_asked() {
-    let server = Server::start("127.0.88.56", "[limits]\nconnections-per-address = 256");
-    let hosts = vec![server.endpoint.ip().to_string(); 50].join(",");
-    let port = server.endpoint.port().to_string();
-    let mut command = command(&["query", "-c", &hosts, "--endpoint-port", &port, "SELECT Bias FROM Win32_TimeZone"]);
-    command.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD);
-    assert_eq!(finish(command).good().lines().count(), 50);
+fn computers_come_from_ranges_networks_and_lists() {
+    let place = Place::new("");
+    place.run_fed(&["account", "add", USER, "--admin", "--password-stdin"], PASSWORD).good();
+    let addresses: Vec<String> = (64..=113).map(|n| format!("127.0.37.{n}")).collect();
+    let server = Server::on(place, &addresses, "23735", "23736");
+    let ask = |hosts: &str, throttle: &str, input: &str| {
+        let words = ["query", "-c", hosts, "--endpoint-port", "23735", "--throttle", throttle, "SELECT Bias FROM Win32_TimeZone"];
+        let mut command = command(&words);
+        command.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD).stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |octets| String::from_utf8(octets).unwrap();
+        Done { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    };
+    // Which were asked, in their order.
+    let asked = |out: String| {
+        let host =
+            |l: &str| serde_json::from_str::<Value>(l).unwrap()["__HOST"].as_str().unwrap().rsplit_once('.').unwrap().1.parse().unwrap();
+        let mut hosts: Vec<u8> = out.lines().map(host).collect();
+        hosts.sort_unstable();
+        hosts
+    };
+    for throttle in ["1", "7", "32", "4096"] {
+        assert_eq!(asked(ask("127.0.37.[64-113]", throttle, "").good()), (64..=113).collect::<Vec<u8>>(), "{throttle}");
+    }
+    assert_eq!(asked(ask("127.0.37.64/29,127.0.37.[100,103-104]", "32", "").good()), [65, 66, 67, 68, 69, 70, 100, 103, 104]);
+    let list = "# these\n127.0.37.64\n\n127.0.37.65 # and this\n127.0.37.64, 127.0.37.[66-67]\n";
+    assert_eq!(asked(ask("-", "32", list).good()), [64, 65, 66, 67]);
+    let file = server.place.dir.path().join("hosts");
+    std::fs::write(&file, list).unwrap();
+    assert_eq!(asked(ask(&format!("127.0.37.70,@{}", file.display()), "32", "").good()), [64, 65, 66, 67, 70]);
+    // One that is not there among many.
+    let done = ask("127.0.37.[112-114]", "32", "")
+        .bad(3, &["\n1 of 3 computers failed\n  1: connecting to the endpoint mapper failed: connection refused (127.0.37.114)\n"]);
+    assert_eq!(asked(done.out), [112, 113]);
+    ask("127.0.37.[114-112]", "32", "").bad(2, &["ends before it starts"]);
+    ask("-", "32", "# nobody\n").bad(2, &["names no computer"]);
 }
 
 #[test]

@@ -143,7 +143,14 @@ impl Server {
     }
 
     pub(crate) fn at(place: Place, address: &str) -> Server {
-        let mut command = place.command(&["serve", "--listen", address, "--endpoint-port", "0", "--object-port", "0"]);
+        Server::on(place, &[address.to_owned()], "0", "0")
+    }
+
+    /// On several addresses, which need the same ports to be found.
+    pub(crate) fn on(place: Place, addresses: &[String], endpoint_port: &str, object_port: &str) -> Server {
+        let mut words = vec!["serve", "--endpoint-port", endpoint_port, "--object-port", object_port];
+        addresses.iter().for_each(|a| words.extend(["--listen", a.as_str()]));
+        let mut command = place.command(&words);
         let mut child = command.stderr(Stdio::from(std::fs::File::create(place.dir.path().join("log")).unwrap())).spawn().unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
