@@ -96,6 +96,61 @@ def test_impacket_puts_changes_and_deletes_a_class(server, place):
         assert status(services.DeleteClass("__SystemClass")) == INVALID_OPERATION
 
 
+def ours(server, tmp_path, *arguments, mof=None, fails=None):
+    """A run of our command in the namespace of these tests."""
+    verb, *rest = arguments or ["mof"]
+    if mof is not None:
+        file = tmp_path / "ours.mof"
+        file.write_text(mof)
+        verb, rest = "mof", ["compile", file]
+    words = [verb, *rest[:1]] if verb == "mof" else [verb]
+    done = subprocess.run(
+        [RWMI, *words, "-c", server.address, "-u", USER, "-n", "root\\default\\py", *rest[len(words) - 1:]],
+        env={"RWMI_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=60)
+    if fails:
+        assert done.returncode == 1 and fails in done.stderr, done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_our_client_puts_gets_changes_and_deletes_a_class(server, place, tmp_path):
+    def run(*arguments, **kwargs):
+        return ours(server, tmp_path, *arguments, **kwargs)
+
+    run(mof='[Description("one"): ToSubclass] class Py_Ours { [key] string Name; };')
+    assert 'Description("one")' in run("get-class", "Py_Ours")
+    run(mof='#pragma classflags("createonly")\nclass Py_Ours { [key] string Name; };', fails="WBEM_E_ALREADY_EXISTS")
+    run(mof='[Description("two"): ToSubclass] class Py_Ours { [key] string Name; uint32 Size; };')
+    # What it did is what impacket sees.
+    with Connected(server, namespace=place) as services:
+        found, _ = services.GetObject("Py_Ours")
+        assert list(found.getProperties()) == ["Name", "Size"] and b"two" in found.get_objRef()
+    run(mof='#pragma deleteclass("Py_Ours", FAIL)')
+    run("get-class", "Py_Ours", fails="WBEM_E_NOT_FOUND")
+    run(mof='#pragma deleteclass("Py_Ours", FAIL)', fails="WBEM_E_NOT_FOUND")
+
+
+def test_our_client_puts_gets_changes_and_deletes_an_instance(server, place, tmp_path):
+    def run(*arguments, **kwargs):
+        return ours(server, tmp_path, *arguments, **kwargs)
+
+    def seen():
+        return [(r["Name"], r["Text"]) for r in server.query("SELECT Name, Text FROM Py_Thing WHERE Number = 9", namespace="root\\default\\py")]
+
+    run(mof='instance of Py_Thing { Name = "o"; Number = 9; Text = "one"; };')
+    assert seen() == [("o", "one")]
+    run(mof='#pragma instanceflags("createonly")\ninstance of Py_Thing { Name = "o"; Number = 9; };', fails="WBEM_E_ALREADY_EXISTS")
+    run(mof='#pragma instanceflags("updateonly")\ninstance of Py_Thing { Name = "o"; Number = 9; Text = "two"; };')
+    with Connected(server, namespace=place) as services:
+        assert services.GetObject('Py_Thing.Name="o",Number=9')[0].Text == "two"
+    run(mof="#pragma deleteinstance(\"Py_Thing.Name=\\\"o\\\",Number=9\", FAIL)")
+    assert seen() == []
+    with Connected(server, namespace=place) as services:
+        with pytest.raises(wmi.DCERPCSessionError, match="NOT_FOUND"):
+            services.GetObject('Py_Thing.Name="o",Number=9')
+
+
 def test_impacket_makes_and_deletes_a_namespace(server):
     # One connection at a time: impacket keeps its tables by the name of the target.
     with Connected(server, namespace="//./root/default") as services:

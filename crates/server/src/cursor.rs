@@ -14,8 +14,10 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 
-/// Rows that a producer may be ahead of a forward-only reader.
+/// Rows that a producer may be ahead of a forward-only reader who reads a lot.
 pub(crate) const AHEAD_MAX: usize = 2048;
+/// Rows that it may be ahead of one who has read nothing: many readers may never come.
+const AHEAD_MIN: usize = 128;
 
 /// What all rewindable feeds of a server may keep together, in octets.
 #[derive(Debug)]
@@ -90,6 +92,11 @@ impl State {
     fn there(&self, place: usize) -> usize {
         (self.gone + self.rows.len()).saturating_sub(place)
     }
+
+    /// Whether the producer of a forward-only feed is as far ahead as it goes: further for who has taken more.
+    fn is_ahead(&self) -> bool {
+        self.gone.saturating_mul(2).clamp(AHEAD_MIN, AHEAD_MAX) <= self.rows.len()
+    }
 }
 
 impl Drop for Feed {
@@ -163,7 +170,7 @@ impl Cursor {
                     Some(Ok(())) => return Ok(()),
                     Some(Err(failure)) if self.feed.rewindable || state.rows.is_empty() => return Err(failure.clone()),
                     Some(Err(_)) => return Ok(()),
-                    None if !self.feed.rewindable && state.rows.len() >= AHEAD_MAX => return Ok(()),
+                    None if !self.feed.rewindable && state.is_ahead() => return Ok(()),
                     None => {}
                 }
             }
@@ -303,7 +310,7 @@ impl Feed {
         loop {
             let mut taken = std::pin::pin!(self.taken.notified());
             taken.as_mut().enable();
-            if self.lock().rows.len() < AHEAD_MAX {
+            if !self.lock().is_ahead() {
                 return;
             }
             taken.await;

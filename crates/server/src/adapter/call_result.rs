@@ -102,7 +102,7 @@ impl WbemCallResult for CallResult {
         match self.wait(call.timeout_ms).await? {
             None => Ok((GetResultServicesReply::default(), TIMEDOUT)),
             Some(Ok(Yield::Services(services))) => {
-                let services = Some(cx.export(Services::shared(services), IWbemServices::IID)?);
+                let services = Some(super::export(cx, Services::shared(services), IWbemServices::IID)?);
                 Ok((GetResultServicesReply { services }, HResult::S_OK))
             }
             Some(Ok(_)) => Err(status(WbemStatus::INVALID_OPERATION)),

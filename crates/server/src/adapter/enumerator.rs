@@ -212,7 +212,7 @@ impl EnumWbemClassObject for Enumerator {
             return Err(fail(Failure::new(WbemStatus::INVALID_OPERATION, "a forward-only enumerator cannot be cloned")));
         };
         let enumerator = Enumerator::object(self.place.clone(), self.shape, cursor);
-        Ok((CloneEnumReply { enumerator: Some(cx.export(enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
+        Ok((CloneEnumReply { enumerator: Some(super::export(cx, enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
     }
 
     async fn skip(&self, cx: &ObjectContext, call: Skip) -> Outcome<SkipReply> {
@@ -241,7 +241,7 @@ impl WbemFetchSmartEnum for Enumerator {
         let object = ExportedObject::new(IWbemWCOSmartEnum::serve(Arc::new(smart)))
             .denied_with(hresult(WbemStatus::ACCESS_DENIED))
             .ends_with_connection();
-        Ok((GetSmartEnumReply { enumerator: Some(cx.export(object, IWbemWCOSmartEnum::IID)?) }, HResult::S_OK))
+        Ok((GetSmartEnumReply { enumerator: Some(super::export(cx, object, IWbemWCOSmartEnum::IID)?) }, HResult::S_OK))
     }
 }
 

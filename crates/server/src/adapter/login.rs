@@ -62,7 +62,7 @@ impl WbemLevel1Login for Login {
         match result {
             Ok(services) => {
                 tracing::info!(target: "rwmi::audit", event = "login", %user, level, peer = %cx.call.peer, namespace = services.namespace());
-                let services = Some(cx.export(services.object(), IWbemServices::IID)?);
+                let services = Some(super::export(cx, services.object(), IWbemServices::IID)?);
                 Ok((NtlmLoginReply { services }, HResult::S_OK))
             }
             Err(failure) => {

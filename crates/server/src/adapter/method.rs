@@ -33,7 +33,7 @@ impl Services {
         audit(&principal, cx, &request, &path, &method, read.as_ref().ok().and_then(|(_, args)| args.as_ref()));
         let running = run(place.clone(), request, read, method);
         if later {
-            let result = Some(cx.export(CallResult::pending(running), IWbemCallResult::IID)?);
+            let result = Some(super::export(cx, CallResult::pending(running), IWbemCallResult::IID)?);
             return Ok((ExecMethodReply { out_params: answer(&call.out_params, None), result: Some(result) }, HResult::S_OK));
         }
         let done = running.await.map_err(fail)?;

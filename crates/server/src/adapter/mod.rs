@@ -23,7 +23,7 @@ use crate::cursor::Budget;
 use login::Login;
 use rwmi_auth::AuthLevel;
 use rwmi_cim::WbemStatus;
-use rwmi_dcom::{self as dcom, ActivationContext, Activator, Clsid, ExportedObject, InterfacePointer};
+use rwmi_dcom::{self as dcom, ActivationContext, Activator, Clsid, ExportError, ExportedObject, Iid, InterfacePointer, ObjectContext};
 use rwmi_ndr::HResult;
 use rwmi_rpc::CallContext;
 use rwmi_wbem::{CLSID_WBEM_LEVEL1_LOGIN, Context, hresult};
@@ -91,7 +91,7 @@ impl Realm {
     }
 
     /// Counts one more open namespace of a caller, for as long as the guard lives.
-    fn open_session(&self, cx: &dcom::ObjectContext, principal: &Principal) -> Result<SessionGuard, dcom::Failure> {
+    fn open_session(&self, cx: &ObjectContext, principal: &Principal) -> Result<SessionGuard, dcom::Failure> {
         let sessions = || self.core.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if sessions().get(principal).is_some_and(|open| self.core.limits.sessions_per_account <= *open) {
             // What closed connections left open does not count: impacket and aiowmi never release a namespace.
@@ -157,6 +157,14 @@ fn fail(failure: Failure) -> dcom::Failure {
 
 fn status(status: WbemStatus) -> dcom::Failure {
     fail(status.into())
+}
+
+/// Exports an object of a call. One account holds only so many ([MS-WMI] knows one status for that).
+fn export(cx: &ObjectContext, object: ExportedObject, iid: Iid) -> Result<InterfacePointer, dcom::Failure> {
+    cx.export(object, iid).map_err(|e| match e {
+        ExportError::Quota => fail(Failure::new(WbemStatus::QUOTA_VIOLATION, "the account has too many objects open")),
+        other => other.into(),
+    })
 }
 
 /// A context that cannot be read is an error; one that can is not acted on.

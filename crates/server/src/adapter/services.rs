@@ -109,7 +109,7 @@ impl Services {
             cursor.complete().await.map_err(fail)?;
         }
         let enumerator = Enumerator::object(self.place.clone(), shape, cursor);
-        Ok(Some(cx.export(enumerator, IEnumWbemClassObject::IID)?))
+        Ok(Some(super::export(cx, enumerator, IEnumWbemClassObject::IID)?))
     }
 
     /// The first object of an operation.
@@ -125,7 +125,7 @@ impl Services {
         match (wanted, done) {
             (None, Err(failure)) => Err(fail(failure)),
             (None, Ok(_)) => Ok(None),
-            (Some(_), done) => Ok(Some(Some(cx.export(CallResult::ready(done), IWbemCallResult::IID)?))),
+            (Some(_), done) => Ok(Some(Some(super::export(cx, CallResult::ready(done), IWbemCallResult::IID)?))),
         }
     }
 }
@@ -168,7 +168,7 @@ impl WbemServices for Services {
         };
         if call.services.is_some() && !has(call.flags, flags::RETURN_IMMEDIATELY) {
             // What is asked for directly is answered directly, whatever else is asked for.
-            let services = Some(cx.export(Services::shared(opened.clone().map_err(fail)?), IWbemServices::IID)?);
+            let services = Some(super::export(cx, Services::shared(opened.clone().map_err(fail)?), IWbemServices::IID)?);
             let result = self.leave(cx, &call.result, opened.map(Yield::Services))?;
             return Ok((OpenNamespaceReply { services: answer(&call.services, services), result }, HResult::S_OK));
         }
@@ -210,7 +210,7 @@ impl WbemServices for Services {
             }
         };
         if has(call.flags, flags::RETURN_IMMEDIATELY) && call.result.is_some() {
-            let result = Some(cx.export(CallResult::pending(getting), IWbemCallResult::IID)?);
+            let result = Some(super::export(cx, CallResult::pending(getting), IWbemCallResult::IID)?);
             return Ok((GetObjectReply { object: answer(&call.object, None), result: Some(result) }, HResult::S_OK));
         }
         let done = getting.await;
@@ -310,7 +310,7 @@ impl WbemServices for Services {
         }
         let subscription = subscribed.map_err(fail)?;
         let enumerator = Enumerator::object(self.place.clone(), Shape::Ordinary, subscription);
-        Ok((ExecNotificationQueryReply { enumerator: Some(cx.export(enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
+        Ok((ExecNotificationQueryReply { enumerator: Some(super::export(cx, enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
     }
 
     async fn exec_method(&self, cx: &ObjectContext, call: ExecMethod) -> Outcome<ExecMethodReply> {
