@@ -84,7 +84,7 @@ pub(crate) fn run(mut args: Doctor) -> Result<ExitCode, Failure> {
 /// The whole script, for a computer that nobody asks.
 fn general_script(args: &Doctor, target: FixTarget) -> Result<ExitCode, Failure> {
     let patient = Patient {
-        host: "the target".into(),
+        host: "TARGET".into(),
         account: user(&args.connect),
         namespace: args.connect.namespace.clone(),
         endpoint_port: args.connect.endpoint_port.unwrap_or(135),

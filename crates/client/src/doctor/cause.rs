@@ -286,6 +286,8 @@ impl Cause {
         let add = |place, caution, what, line: String| Command { place, caution, what, line };
         let host = || shell(&of.host);
         let account = || of.account.as_deref().unwrap_or("ACCOUNT").to_owned();
+        // Nobody may run a line with a name to be filled in.
+        let named = if of.account.is_some() { Safe } else { Careful };
         let own_account = || account().rsplit('\\').next().unwrap_or_default().to_owned();
         let object_port = of.object_port.unwrap_or(24158);
         let firewall = || {
@@ -332,7 +334,7 @@ impl Cause {
             vec![
                 add(
                     Windows,
-                    Safe,
+                    named,
                     "let the account launch and activate: the group Distributed COM Users",
                     format!("Add-LocalGroupMember -SID S-1-5-32-562 -Member {}", power_shell(&account())),
                 ),
@@ -347,7 +349,7 @@ impl Cause {
         let namespace_rights = || {
             vec![add(
                 Windows,
-                Safe,
+                named,
                 "grant Enable Account and Remote Enable on the namespace and those below",
                 namespace_grant(&of.namespace, &account()),
             )]
@@ -413,6 +415,7 @@ impl Cause {
                 add(Here, Safe, "see the clock of this computer", "timedatectl".into()),
             ],
             Cause::PrincipalUnknown => {
+                // The principals of a computer hang on its name without the domain.
                 let name = of.host.split('.').next().unwrap_or_default();
                 vec![
                     add(Windows, Safe, "list the principals of the computer", format!("setspn -L {}", power_shell(name))),

@@ -35,7 +35,10 @@ pub fn fix_script(system: System, causes: &[Cause], of: &Patient) -> String {
         System::Windows => writeln!(out, "# PowerShell, as an administrator of {}", one_line(&of.host)),
         System::Linux => writeln!(out, "#!/bin/sh\n# As root on {}, which runs `rwmi serve`", one_line(&of.host)),
     };
-    let _ = writeln!(out, "# Lines behind #! weaken the computer or change more than WMI: read them before you take the #! away.");
+    let _ = writeln!(
+        out,
+        "# Lines behind #! weaken the computer, change more than WMI, or lack a name: read them before you take the #! away."
+    );
     let mut lines: Vec<String> = Vec::new();
     for cause in causes {
         let mut begun = false;
@@ -146,6 +149,14 @@ mod tests {
         assert!(text.contains("then nft add rule inet filter input tcp dport { 135, 49200 } accept; fi"), "{text}");
         assert!(text.contains("--add-port=135/tcp --add-port=49200/tcp && firewall-cmd --reload; fi"), "{text}");
         assert!(!text.contains("netsh"), "{text}");
+    }
+
+    #[test]
+    fn a_line_that_lacks_a_name_is_a_comment() {
+        let nobody = Patient { account: None, ..patient() };
+        let text = fix_script(System::Windows, &[Cause::ActivationDenied, Cause::NamespaceDenied], &nobody);
+        assert_eq!(text.lines().filter(|l| l.starts_with("#! ") && l.contains("'ACCOUNT'")).count(), 2, "{text}");
+        assert!(!text.lines().any(|l| !l.starts_with('#') && l.contains("ACCOUNT")), "{text}");
     }
 
     #[test]
