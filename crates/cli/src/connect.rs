@@ -71,8 +71,7 @@ impl Targets {
     pub(crate) async fn open(&self, host: &str) -> Result<(Client, Namespace, Instant), Error> {
         let end = Instant::now() + self.whole();
         let client = self.builder(host)?.connect().await?;
-        let moniker = named(host).map_err(|m| Error::misuse(host, m))?;
-        let name = moniker.and_then(|m| m.namespace).unwrap_or_else(|| self.args.namespace.clone());
+        let name = self.namespace(host)?;
         let step = Step::Login { namespace: name.clone() };
         let login = tokio::time::timeout_at(end.into(), client.namespace(&name));
         match login.await {
@@ -83,6 +82,12 @@ impl Targets {
             }
             Err(_) => Err(Error::new(step, host, None, rwmi_client::ErrorKind::TimedOut { after: self.whole() })),
         }
+    }
+
+    /// The namespace to log in to: of a moniker its own.
+    pub(crate) fn namespace(&self, host: &str) -> Result<String, Error> {
+        let moniker = named(host).map_err(|m| Error::misuse(host, m))?;
+        Ok(moniker.and_then(|m| m.namespace).unwrap_or_else(|| self.args.namespace.clone()))
     }
 
     pub(crate) fn builder(&self, host: &str) -> Result<ClientBuilder, Error> {

@@ -100,7 +100,7 @@ fn general_script(args: &Doctor, target: FixTarget) -> Result<ExitCode, Failure>
 /// One computer; nothing where somebody interrupted.
 async fn examine(targets: &Targets, host: &str, args: &Doctor, report: &mut Report<'_>) -> Result<Option<Diagnosis>, Error> {
     let mut examination = Examination::default();
-    examination.namespace.clone_from(&args.connect.namespace);
+    examination.namespace = targets.namespace(host)?;
     examination.query.clone_from(&args.query);
     examination.data = !args.no_data;
     let mut walk = targets.builder(host)?.examine(examination)?;

@@ -245,6 +245,11 @@ fn a_namespace_that_does_not_exist() {
     let found = report(of_server(&server, &["-n", r"root\nope"]));
     found.fails("login", true, &["namespace-missing"]).says(&["SELECT Name FROM __NAMESPACE"]);
     assert!(found.facts("login", "namespace").contains(&r"root\cimv2: exists".to_owned()), "{:#}", found.last());
+    // A moniker names its own.
+    let port = server.endpoint.port().to_string();
+    let mut moniker = command(&["doctor", r"winmgmts:\\127.0.38.20\root\nope", "-o", "json", "--no-data", "--endpoint-port", &port]);
+    moniker.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD);
+    report(moniker).fails("login", true, &["namespace-missing"]);
 }
 
 #[test]
