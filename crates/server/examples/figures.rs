@@ -50,7 +50,7 @@ fn class(at: usize, above: Option<&Arc<Class>>) -> Result<Class, Box<dyn Error>>
         default: Value::Null,
     };
     let mut own = ClassDecl { name: format!("Figure_{at}"), ..ClassDecl::default() };
-    own.qualifiers.set(Qualifier::string("Description", "A class of a large tree.", 0x80));
+    own.qualifiers.set(Qualifier::string("Description", "A class of a large tree.", 0));
     if above.is_none() {
         own.properties.push(property("Name".into(), CimType::String, vec![Qualifier::flag("key", 0x13)]));
     }
