@@ -264,3 +264,20 @@ def test_our_command_starts_a_process_and_ends_as_it_did(machine):
         [RWMI, "exec", "-c", machine.address, "-u", USER, "--", "sh", "-c", "exit 9"],
         env={**os.environ, "RWMI_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (9, "", "")
+
+
+def test_our_command_sees_the_beginning_and_the_end_of_a_process_with_an_embedded_startup(machine):
+    of = "TargetInstance ISA 'Win32_Process' AND TargetInstance.CommandLine = 'sleep 3.25'"
+    watches = [
+        Watch(machine, f"SELECT * FROM {kind} WITHIN 1 WHERE {of}", "--count", "1", "--for", "40", namespace="root\\cimv2")
+        for kind in ("__InstanceCreationEvent", "__InstanceDeletionEvent")
+    ]
+    called = subprocess.run(
+        [RWMI, "call", "-c", machine.address, "-u", USER, "-o", "jsonl", "Win32_Process", "Create", "CommandLine=sleep 3.25",
+         "CurrentDirectory=/", "ProcessStartupInformation.PriorityClass=64"],
+        env={**os.environ, "RWMI_PASSWORD": PASSWORD}, capture_output=True, text=True, timeout=60)
+    assert (called.returncode, called.stderr) == (0, "")
+    pid = json.loads(called.stdout)["ProcessId"]
+    for watch, kind in zip(watches, ("__InstanceCreationEvent", "__InstanceDeletionEvent")):
+        (event,), said, code = watch.finish()
+        assert (said, code, event["TargetInstance"]["ProcessId"]) == ("", 0, pid), kind
