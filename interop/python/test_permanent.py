@@ -232,7 +232,6 @@ def test_processes_of_the_machine_are_told_by_the_kernel_or_by_polling(tmp_path)
 
 @pytest.mark.parametrize("values, code", [
     ({"Query": "SELEC * FROM __TimerEvent"}, 0x80041058),
-    ({"Query": "SELECT * FROM Absent"}, 0x80041010),
     ({"Query": "SELECT * FROM __EventFilter"}, 0x80041059),
     ({"Query": "SELECT * FROM __TimerEvent GROUP BY TimerId"}, 0x8004105A),
     ({"Query": CREATED, "QueryLanguage": "CQL"}, 0x80041018),

@@ -49,8 +49,8 @@ pub(crate) fn signed<'i>(tree: &Tree, cx: &RequestContext, namespace: &str, inst
 ///
 /// # Errors
 /// Of a filter: `INVALID_QUERY_TYPE` for another language than WQL, `INVALID_NAMESPACE` for its EventNamespace, `INVALID_PARAMETER` for
-/// an EventAccess that is no descriptor, and those of its query in that namespace (`UNPARSABLE_QUERY`, `INVALID_CLASS`, `NOT_EVENT_CLASS`
-/// and the others). Of a binding: `INVALID_PARAMETER` for what is no path of a filter, of a consumer, or no quality of service, and
+/// an EventAccess that is no descriptor, and those of its query in that namespace (`UNPARSABLE_QUERY`, `NOT_EVENT_CLASS` and the others, but
+/// not `INVALID_CLASS`: a filter can wait for its class). Of a binding: `INVALID_PARAMETER` for what is no path of a filter, of a consumer, or no quality of service, and
 /// `QUOTA_VIOLATION` for one too many.
 pub(crate) fn check(tree: &Tree, namespace: &str, stored: &Instance) -> Result<(), Failure> {
     match Part::of(&stored.class) {
@@ -78,7 +78,14 @@ fn filter(tree: &Tree, namespace: &str, filter: &Instance) -> Result<(), Failure
     }
     let place = event_namespace(filter).unwrap_or_else(|| namespace.to_owned());
     let missing = || Failure::new(WbemStatus::INVALID_NAMESPACE, format!("there is no namespace {place:?}"));
-    events::check_query(tree.namespace(&place).ok_or_else(missing)?, query)
+    match events::check_query(tree.namespace(&place).ok_or_else(missing)?, query) {
+        // Files put filters before the provider that brings the class is there: the filter waits for it, and the log says so.
+        Err(failure) if failure.status == WbemStatus::INVALID_CLASS => {
+            tracing::warn!(query, %failure, "a filter asks for a class that is not there yet");
+            Ok(())
+        }
+        checked => checked,
+    }
 }
 
 /// The namespace whose events a filter asks for, where it is another than its own.
