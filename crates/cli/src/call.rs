@@ -42,8 +42,9 @@ pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
     for host in targets.hosts() {
         let came = runtime.block_on(async {
             tokio::select! {
-                came = call(&targets, host, &args.target, args.method.as_deref(), &arguments) => Some(came),
+                biased;
                 () = interrupted() => None,
+                came = call(&targets, host, &args.target, args.method.as_deref(), &arguments) => Some(came),
             }
         });
         match came {

@@ -215,7 +215,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// Waits for somebody to press Ctrl-C.
+/// Waits for somebody to press Ctrl-C, from when it is asked for the first time: ask it before what it interrupts.
 pub(crate) async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;

@@ -106,16 +106,19 @@ async fn examine(targets: &Targets, host: &str, args: &Doctor, report: &mut Repo
     let mut walk = targets.builder(host)?.examine(examination)?;
     report.begin(walk.host());
     let mut checks = Vec::new();
+    // One for the whole walk, and asked first: a key that is pressed between two stages counts as well.
+    let mut stop = std::pin::pin!(interrupted());
     loop {
         let next = tokio::select! {
-            next = walk.next() => next,
-            () = interrupted() => {
+            biased;
+            () = &mut stop => {
                 tokio::select! {
                     () = walk.close() => {}
                     () = interrupted() => {}
                 }
                 return Ok(None);
             }
+            next = walk.next() => next,
         };
         let Some(check) = next else { break };
         report.check(&check);

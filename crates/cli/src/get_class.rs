@@ -19,8 +19,9 @@ pub(crate) fn run(mut args: GetClass) -> Result<ExitCode, Failure> {
     for host in targets.hosts() {
         let got = runtime.block_on(async {
             tokio::select! {
-                got = get(&targets, host, &args.class, args.amended) => Some(got),
+                biased;
                 () = interrupted() => None,
+                got = get(&targets, host, &args.class, args.amended) => Some(got),
             }
         });
         let text = match got {

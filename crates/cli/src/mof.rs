@@ -21,13 +21,14 @@ pub(crate) fn run(action: MofAction) -> Result<ExitCode, Failure> {
     let runtime = Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     runtime.block_on(async {
         tokio::select! {
+            biased;
+            () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
             done = async {
                 match action {
                     MofAction::Compile(args) => compile(args).await,
                     MofAction::Export(args) => export(args).await,
                 }
             } => done,
-            () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
         }
     })
 }

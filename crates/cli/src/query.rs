@@ -98,9 +98,10 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
     let mut failed = vec![false; count];
     let mut causes = Causes::default();
     let end = tokio::select! {
-        written = write(&targets, &mut hears, &mut failed, &mut causes, question.events.and_then(|s| s.count), writer) => End::Written(written),
-        () = time_over(limit) => End::TimeOver,
+        biased;
         () = interrupted() => End::Interrupted,
+        () = time_over(limit) => End::TimeOver,
+        written = write(&targets, &mut hears, &mut failed, &mut causes, question.events.and_then(|s| s.count), writer) => End::Written(written),
     };
     // Whoever is still at work stops, and gives back what it holds.
     let _ = stop.send(true);

@@ -96,11 +96,12 @@ fn outcome_of(args: Check) -> Result<Outcome, Failure> {
             answer
         };
         let (items, period) = tokio::select! {
+            biased;
+            () = interrupted() => return Err(Failure::new("interrupted")),
             answer = tokio::time::timeout(whole, asking) => match answer {
                 Ok(answer) => answer?,
                 Err(_) => return Err(Failure::new(format!("no answer within {} s", whole.as_secs())).hint("--timeout gives it longer; the caller's own must be longer still")),
             },
-            () = interrupted() => return Err(Failure::new("interrupted")),
         };
         let counted = |t: &Threshold| t.field.as_deref().unwrap_or(mode.default_field()).eq_ignore_ascii_case(COUNT);
         let counts = mode.counts() || thresholds.warning.iter().chain(&thresholds.critical).any(counted);

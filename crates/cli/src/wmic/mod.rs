@@ -77,8 +77,9 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     };
     let done = runtime.block_on(async {
         tokio::select! {
-            result = ask(&arguments, logon) => Some(result),
+            biased;
             () = interrupted() => None,
+            result = ask(&arguments, logon) => Some(result),
         }
     });
     match done {
