@@ -67,7 +67,7 @@ def pytest_runtest_logreport(report):
 def main():
     from conftest import RWMI, TARGET  # noqa: F401
 
-    target = pathlib.Path(sys.argv[1]) if 1 < len(sys.argv) else TARGET.parent
+    target = (pathlib.Path(sys.argv[1]) if 1 < len(sys.argv) else TARGET.parent).resolve()
     tests = unpack(target / "impacket-suite")
     with tempfile.TemporaryDirectory(dir=tests.parent) as scratch:
         outcomes = run(tests, pathlib.Path(scratch))
