@@ -120,7 +120,7 @@ impl Batch<'_> {
         let key = key_of(&probe, home.name()).ok_or_else(missing)?;
         let of = |folded: &str| home.stored(folded).and_then(|s| s.get_key_value(key.as_str()));
         let folded = fold(&class.name);
-        let below = || home.classes_with_instances().find(|c| of(c).is_some() && home.class(c, true).is_some_and(|c| c.is_a(&class.name)));
+        let below = || home.classes_with_key(&key).find(|c| home.class(c, true).is_some_and(|c| c.is_a(&class.name)));
         let folded = if of(&folded).is_some() { folded } else { below().ok_or_else(missing)?.to_owned() };
         let (key, stored) = of(&folded).ok_or_else(missing)?;
         self.changed(home, Subject::Instance { before: Some(stored.instance.clone()), after: None });
@@ -316,8 +316,8 @@ fn of_same_key<'n>(home: &'n Namespace, class: &Class, key: &str) -> Option<&'n 
     while let Some(parent) = root.parent.as_deref().filter(|p| p.keys().next().is_some()) {
         root = parent;
     }
-    let others = home.classes_with_instances().filter(|c| home.stored(c).is_some_and(|s| s.contains_key(key)));
-    let mut others = others.filter_map(|c| home.class(c, true)).filter(|c| !names_equal(&c.name, &class.name) && c.is_a(&root.name));
+    let mut others =
+        home.classes_with_key(key).filter_map(|c| home.class(c, true)).filter(|c| !names_equal(&c.name, &class.name) && c.is_a(&root.name));
     if class.is_singleton() { None } else { others.next().map(|c| c.name.as_str()) }
 }
 

@@ -289,9 +289,9 @@ impl Namespace {
         self.instances.get(folded)
     }
 
-    /// Folded names of the classes that have stored instances, in no order.
-    pub(crate) fn classes_with_instances(&self) -> impl Iterator<Item = &str> {
-        self.instances.keys().map(String::as_str)
+    /// Folded names of the classes that have a stored instance with a key, in no order.
+    pub(crate) fn classes_with_key(&self, key: &str) -> impl Iterator<Item = &str> {
+        self.instances.iter().filter(move |(_, i)| i.contains_key(key)).map(|(class, _)| class.as_str())
     }
 
     /// All classes with their localised qualifiers, in no order.
