@@ -60,7 +60,8 @@ def outcome(services, query):
 def test_a_walk_over_associations_is_the_same_for_both(server, services, query, count):
     theirs = rows(services.ExecQuery(query))
     assert len(theirs) == count
-    same_rows(theirs, server.query(query))
+    # Classes of several providers come mixed, those of one in their order.
+    same_rows(sorted(theirs, key=sorted), sorted(server.query(query), key=sorted))
 
 
 def classes(services, query):

@@ -3,7 +3,7 @@
 use crate::LinuxProvider;
 use crate::parse::accounts::{User, users};
 use crate::parse::process::Stat;
-use crate::start::{No, Order, has_ended, nice_of, start};
+use crate::start::{No, Order, has_ended, nice_of, start, until_reaped};
 use crate::who::{ACCESS_DENIED, As, INVALID_PARAMETER, NO_PRIVILEGE, PATH_NOT_FOUND, UNKNOWN_FAILURE, caller, on_thread_of};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use rwmi_cim::{Class, Instance, InvokeResult, Method, ObjectPath, PathKeys, Refusal, RequestContext, Value, WbemStatus, names_equal};
@@ -109,11 +109,14 @@ impl LinuxProvider {
                 exits.pardon(number);
                 return Err(if error == rustix::io::Errno::PERM { ACCESS_DENIED } else { UNKNOWN_FAILURE });
             }
-            if has_ended(&fd, TERM_MS) {
-                return Ok(());
+            if !has_ended(&fd, TERM_MS) {
+                let _ = rustix::process::pidfd_send_signal(&fd, Signal::KILL);
+                if !has_ended(&fd, KILL_MS) {
+                    return Err(UNKNOWN_FAILURE);
+                }
             }
-            let _ = rustix::process::pidfd_send_signal(&fd, Signal::KILL);
-            if has_ended(&fd, KILL_MS) { Ok(()) } else { Err(UNKNOWN_FAILURE) }
+            until_reaped(pid);
+            Ok(())
         });
         ended.await.map_or_else(|code| code, |()| 0)
     }

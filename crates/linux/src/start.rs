@@ -261,6 +261,17 @@ fn status_of(status: &WaitIdStatus) -> u32 {
     exited.or_else(killed).unwrap_or(u32::MAX)
 }
 
+/// Waits until the parent of a process that has ended took note of it, a quarter of a second at most: whoever is told that it ended
+/// does not find it any more.
+pub(crate) fn until_reaped(pid: Pid) {
+    for _ in 0..50 {
+        if rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
 /// Whether the process behind a pidfd has ended, at the latest after a time.
 pub(crate) fn has_ended(pidfd: &OwnedFd, within_ms: i64) -> bool {
     let mut fds = [PollFd::new(pidfd, PollFlags::IN)];
