@@ -35,10 +35,15 @@ impl Targets {
         let (here, away): (Vec<&String>, Vec<&String>) = args.hosts.iter().partition(|h| is_local(&computer(h), has_port));
         let local = if here.is_empty() { None } else { Some(Arc::new(Local::new(&args.place)?)) };
         let file = match &args.authentication_file {
-            Some(path) => password::read_credentials(path).map_err(Failure::new)?,
+            Some(path) => match password::read_credentials(path).map_err(Failure::new)? {
+                said if said.is_empty() => {
+                    return Err(Failure::new(format!("{}: there is no username and no password in it", path.display())));
+                }
+                said => said,
+            },
             None => password::Credentials::default(),
         };
-        let logon = match (away.is_empty(), args.user.clone().or(file.user).or_else(|| user(&args))) {
+        let logon = match (away.is_empty(), args.user.clone().or(file.account()).or_else(|| user(&args))) {
             (true, _) | (false, None) => Ok(None),
             (false, Some(user)) => {
                 let secret = match file.password {

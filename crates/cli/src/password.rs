@@ -47,10 +47,12 @@ pub(crate) fn read_new(from: &Password, name: &str) -> Result<Option<Secret>, St
 /// What a file of credentials says.
 #[derive(Default)]
 pub(crate) struct Credentials {
-    /// `DOMAIN\user`, `user@domain` or `user`.
+    /// As it stands there: `user`, or `DOMAIN\user`, `DOMAIN/user`, `user@domain`.
     pub(crate) user: Option<String>,
     /// The password.
     pub(crate) password: Option<Secret>,
+    /// The domain of a user that names none.
+    pub(crate) domain: Option<String>,
 }
 
 /// Longest file of credentials, in octets.
@@ -58,21 +60,17 @@ const CREDENTIALS_LEN_MAX: u64 = 64 << 10;
 
 /// Reads a file of credentials as Samba has it: `username = u`, `password = p`, `domain = d`, blanks around the sign optional.
 pub(crate) fn read_credentials(path: &std::path::Path) -> Result<Credentials, String> {
-    let wrong = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let wrong = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut text = String::new();
-    let file = std::fs::File::open(path).map_err(|e| wrong(&e))?;
-    std::io::Read::read_to_string(&mut std::io::Read::take(file, CREDENTIALS_LEN_MAX), &mut text).map_err(|e| wrong(&e))?;
+    let file = std::fs::File::open(path).map_err(wrong)?;
+    std::io::Read::read_to_string(&mut std::io::Read::take(file, CREDENTIALS_LEN_MAX), &mut text).map_err(wrong)?;
     // Forgotten as carefully as the password in it.
     let text = Secret::new(text);
-    let found = credentials(text.expose());
-    if found.user.is_none() && found.password.is_none() {
-        return Err(wrong(&"there is no username and no password in it"));
-    }
-    Ok(found)
+    Ok(credentials(text.expose()))
 }
 
 fn credentials(text: &str) -> Credentials {
-    let (mut found, mut domain) = (Credentials::default(), String::new());
+    let mut found = Credentials::default();
     for line in text.lines() {
         let Some((key, value)) = line.split_once('=') else { continue };
         // A password may end in a blank.
@@ -80,17 +78,25 @@ fn credentials(text: &str) -> Credentials {
         match key.trim().to_ascii_lowercase().as_str() {
             "username" => found.user = Some(value.trim_end().to_owned()),
             "password" => found.password = Some(Secret::new(value)),
-            "domain" => domain = value.trim_end().to_owned(),
+            "domain" => found.domain = Some(value.trim_end().to_owned()),
             _ => {}
         }
     }
-    if let Some(user) = found.user.as_mut().filter(|u| !domain.is_empty() && !u.contains(['\\', '@', '/'])) {
-        *user = format!("{domain}\\{user}");
-    }
-    if let Some(user) = &mut found.user {
-        *user = user.replacen('/', "\\", 1);
-    }
     found
+}
+
+impl Credentials {
+    /// Whether the file names nobody and has no password: it is another kind of file.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.user.is_none() && self.password.is_none()
+    }
+
+    /// The account: `DOMAIN\user`, `user@domain` or `user`.
+    pub(crate) fn account(&self) -> Option<String> {
+        let user = self.user.as_ref()?;
+        let domain = self.domain.as_ref().filter(|d| !d.is_empty() && !user.contains(['\\', '@', '/']));
+        Some(domain.map_or_else(|| user.replacen('/', "\\", 1), |domain| format!("{domain}\\{user}")))
+    }
 }
 
 fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
@@ -112,7 +118,7 @@ mod tests {
     fn a_file_of_credentials_has_lines_of_samba() {
         let check = |text: &str, user: Option<&str>, password: Option<&str>| {
             let found = credentials(text);
-            assert_eq!((found.user.as_deref(), found.password.as_ref().map(|p| p.expose())), (user, password), "{text}");
+            assert_eq!((found.account().as_deref(), found.password.as_ref().map(|p| p.expose())), (user, password), "{text}");
         };
         check("username = u\npassword = p%=w \ndomain = D\n", Some(r"D\u"), Some("p%=w "));
         check("Username=u\r\npassword=\r\n", Some("u"), Some(""));

@@ -1,5 +1,6 @@
 //! The command line of the Linux `wmic`: Samba's options, a host, a query.
 
+use crate::password::read_credentials;
 use rwmi_auth::Secret;
 use std::path::Path;
 
@@ -193,18 +194,10 @@ impl Arguments {
     /// Takes over what a file of `-A` says: `username`, `password`, `domain`, each with an equals sign; the command line wins.
     pub(super) fn read_credentials(&mut self) -> Result<(), String> {
         let Some(path) = self.credentials_file.clone() else { return Ok(()) };
-        let text = std::fs::read_to_string(Path::new(&path)).map_err(|e| format!("{path}: {e}"))?;
-        let mut of_file = Arguments::default();
-        for line in text.lines() {
-            let Some((key, value)) = line.split_once('=') else { continue };
-            // A password may end in a blank.
-            let value = value.trim_start_matches([' ', '\t']);
-            match key.trim().to_ascii_lowercase().as_str() {
-                "username" => of_file.set_user(value.trim_end()),
-                "password" => of_file.password = Some(value.into()),
-                "domain" => of_file.domain = Some(value.trim_end().into()),
-                _ => {}
-            }
+        let said = read_credentials(Path::new(&path))?;
+        let mut of_file = Arguments { password: said.password, domain: said.domain, ..Arguments::default() };
+        if let Some(user) = &said.user {
+            of_file.set_user(user);
         }
         self.user = self.user.take().or(of_file.user);
         self.password = self.password.take().or(of_file.password);
