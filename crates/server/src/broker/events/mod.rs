@@ -79,6 +79,31 @@ struct Sub {
     consumer: Option<String>,
 }
 
+/// A class as one caller sees it: what depends on the caller is shared by those who are alike in all of this.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct View {
+    user: String,
+    elevated: bool,
+    local: bool,
+    locale: Option<String>,
+    /// Folded, as the class.
+    namespace: String,
+    class: String,
+}
+
+impl View {
+    fn of(sub: &Sub, class: &Class) -> View {
+        View {
+            user: sub.cx.user.clone(),
+            elevated: sub.cx.elevated,
+            local: sub.cx.local,
+            locale: sub.cx.locale.clone(),
+            namespace: sub.namespace.clone(),
+            class: fold(&class.name),
+        }
+    }
+}
+
 /// A class that is polled since it came to be.
 #[derive(Debug)]
 struct Later {

@@ -4,7 +4,7 @@
 //! a provider that takes its time delays nobody else.
 
 use super::make::{self, change_of};
-use super::{Hub, Sub, Task, quota};
+use super::{Hub, Sub, Task, View, quota};
 use crate::broker::Failure;
 use crate::broker::pump::{Outlet, Sieve, Turn, pump};
 use crate::cursor::weight;
@@ -23,13 +23,7 @@ pub(super) struct Polls(Mutex<HashMap<Key, Weak<Poller>>>);
 /// What subscriptions share a poller by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    user: String,
-    elevated: bool,
-    local: bool,
-    locale: Option<String>,
-    /// Folded, as the class.
-    namespace: String,
-    class: String,
+    view: View,
     interval: Duration,
     wanted: Option<Vec<String>>,
 }
@@ -72,12 +66,7 @@ impl Hub {
     /// Has a class polled for a subscription. The first look is over when this returns.
     pub(super) async fn poll(self: &Arc<Hub>, sub: &Arc<Sub>, poll: &Poll) -> Result<Arc<Poller>, Failure> {
         let key = Key {
-            user: sub.cx.user.clone(),
-            elevated: sub.cx.elevated,
-            local: sub.cx.local,
-            locale: sub.cx.locale.clone(),
-            namespace: sub.namespace.clone(),
-            class: fold(&poll.class.name),
+            view: View::of(sub, &poll.class),
             // There is one wherever something is polled.
             interval: sub.plan.interval.unwrap_or(Duration::from_secs(1)),
             wanted: poll.wanted.clone(),
@@ -135,7 +124,7 @@ impl Looking {
                 Err(failure) => {
                     // Once: until there is something else to say.
                     if before.as_ref() != Some(&failure) {
-                        tracing::warn!(class = self.key.class, user = self.key.user, %failure, "a class could not be polled");
+                        tracing::warn!(class = self.key.view.class, user = self.key.view.user, %failure, "a class could not be polled");
                         let told: Vec<_> = self.told().iter().filter_map(|(s, _)| s.upgrade()).collect();
                         told.iter().for_each(|s| s.queue.failed(&failure));
                     }
@@ -149,8 +138,8 @@ impl Looking {
     async fn look(&self, last: &mut Last) -> Result<(), Failure> {
         let Some(hub) = self.hub.upgrade() else { return Ok(()) };
         let tree = hub.repository.tree();
-        let namespace = tree.namespace(&self.key.namespace).ok_or(WbemStatus::INVALID_NAMESPACE)?;
-        let class = namespace.class(&self.key.class, false).ok_or_else(|| Failure::no_class(&self.key.class))?;
+        let namespace = tree.namespace(&self.key.view.namespace).ok_or(WbemStatus::INVALID_NAMESPACE)?;
+        let class = namespace.class(&self.key.view.class, false).ok_or_else(|| Failure::no_class(&self.key.view.class))?;
         let now = self.snapshot(&hub, &tree, class).await?;
         let told: Vec<(Arc<Sub>, Changes)> = {
             let mut told = self.told();
@@ -192,14 +181,14 @@ impl Looking {
         let name = class.provider().ok_or_else(|| Failure::no_class(&class.name))?;
         let no_provider = || Failure::new(WbemStatus::PROVIDER_NOT_FOUND, format!("no provider {name:?} serves {}", class.name));
         let provider = hub.providers.get(&fold(name)).ok_or_else(no_provider)?;
-        let mut room = hub.quota.snapshot(&self.key.user);
+        let mut room = hub.quota.snapshot(&self.key.view.user);
         let mut instances = HashMap::new();
         let mut unpaid = 0;
         let sieve = |object: Object| {
             let instance =
                 object.with_decoration(None).to_instance().map_err(|e| Failure::new(WbemStatus::PROVIDER_FAILURE, e.to_string()))?;
             // What has no key is not to be told from others.
-            if let Some(key) = key_of(&instance, &self.key.namespace) {
+            if let Some(key) = key_of(&instance, &self.key.view.namespace) {
                 unpaid += key.len() + weight(&Entity::from(instance.clone()));
                 if unpaid > STEP {
                     room.octets(tree, std::mem::take(&mut unpaid))?;

@@ -1,6 +1,6 @@
 //! Providers that tell of events themselves: each class of events is listened to once for each account that asks for it.
 
-use super::{Hub, Sub, Task, group};
+use super::{Hub, Sub, Task, View, group};
 use crate::broker::Failure;
 use crate::store::fold;
 use futures_util::FutureExt;
@@ -20,18 +20,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 const OVERFLOW_PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Default)]
-pub(super) struct Sources(Mutex<HashMap<Key, Weak<Source>>>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    user: String,
-    elevated: bool,
-    local: bool,
-    locale: Option<String>,
-    /// Folded, as the class.
-    namespace: String,
-    class: String,
-}
+pub(super) struct Sources(Mutex<HashMap<View, Weak<Source>>>);
 
 /// A class of events that is listened to, until this is dropped.
 #[derive(Debug)]
@@ -89,14 +78,7 @@ impl Hub {
         class: &Arc<Class>,
         provider: &Arc<dyn DynProvider>,
     ) -> Result<Arc<Source>, Failure> {
-        let key = Key {
-            user: sub.cx.user.clone(),
-            elevated: sub.cx.elevated,
-            local: sub.cx.local,
-            locale: sub.cx.locale.clone(),
-            namespace: sub.namespace.clone(),
-            class: fold(&class.name),
-        };
+        let key = View::of(sub, class);
         let source = {
             let mut sources = self.sources.0.lock().unwrap_or_else(PoisonError::into_inner);
             sources.retain(|_, s| s.strong_count() > 0);
