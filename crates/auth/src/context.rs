@@ -31,6 +31,18 @@ impl AuthLevel {
             _ => return None,
         })
     }
+
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            AuthLevel::None => "none",
+            AuthLevel::Connect => "connect",
+            AuthLevel::Call => "call",
+            AuthLevel::Packet => "packet",
+            AuthLevel::Integrity => "integrity",
+            AuthLevel::Privacy => "privacy",
+        }
+    }
 }
 
 /// Which mechanism a security trailer names ([MS-RPCE] 2.2.1.1.7).

@@ -378,7 +378,7 @@ impl Walk {
         let (Some((orpc, _)), Some((reply, activator))) = (self.orpc, self.activated.take()) else {
             return Err(way.error(self.step(Stage::Login), 0, ErrorKind::Closed));
         };
-        notes.facts.push(Fact::new("level", level_name(way.level), "asked for"));
+        notes.facts.push(Fact::new("level", way.level.name(), "asked for"));
         let name = self.examination.namespace.clone();
         let entered = async {
             let client = Client::of(enter(&way, None, orpc, &reply, activator).await?);
@@ -477,7 +477,7 @@ impl Walk {
                 let seen = self.login_at(level).await;
                 notes.facts.push(Fact::new(
                     "level",
-                    level_name(level),
+                    level.name(),
                     seen.map_or_else(|why| format!("refused: {why}"), |()| "accepted".into()),
                 ));
             }
@@ -593,17 +593,6 @@ fn spoken(mechanism: Mechanism) -> &'static str {
     match mechanism {
         Mechanism::Ntlm => "NTLM",
         Mechanism::Negotiate => "Negotiate (NTLM)",
-    }
-}
-
-fn level_name(level: AuthLevel) -> &'static str {
-    match level {
-        AuthLevel::None => "none",
-        AuthLevel::Connect => "connect",
-        AuthLevel::Call => "call",
-        AuthLevel::Packet => "packet",
-        AuthLevel::Integrity => "integrity",
-        AuthLevel::Privacy => "privacy",
     }
 }
 

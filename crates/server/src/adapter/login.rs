@@ -2,7 +2,7 @@
 
 use super::rules::{locale, login_namespace};
 use super::services::Services;
-use super::{Realm, check_context, fail, level_name, status};
+use super::{Realm, check_context, fail, status};
 use crate::access::Rights;
 use crate::broker::Failure;
 use rwmi_cim::WbemStatus;
@@ -58,7 +58,7 @@ impl WbemLevel1Login for Login {
     async fn ntlm_login(&self, cx: &ObjectContext, call: NtlmLogin) -> Outcome<NtlmLoginReply> {
         let result = self.login(cx, &call).await;
         let user = Realm::caller_name(&cx.call);
-        let level = level_name(cx.call.level);
+        let level = cx.call.level.name();
         match result {
             Ok(services) => {
                 tracing::info!(target: "rwmi::audit", event = "login", %user, level, peer = %cx.call.peer, namespace = services.namespace());

@@ -21,7 +21,6 @@ use crate::broker::{Broker, Failure};
 use crate::config::LimitsConfig;
 use crate::cursor::Budget;
 use login::Login;
-use rwmi_auth::AuthLevel;
 use rwmi_cim::WbemStatus;
 use rwmi_dcom::{self as dcom, ActivationContext, Activator, Clsid, ExportError, ExportedObject, Iid, InterfacePointer, ObjectContext};
 use rwmi_ndr::HResult;
@@ -172,17 +171,5 @@ fn check_context(context: Option<&InterfacePointer>) -> Result<(), dcom::Failure
     match context.map(Context::from_pointer) {
         Some(Err(_)) => Err(status(WbemStatus::INVALID_CONTEXT)),
         _ => Ok(()),
-    }
-}
-
-/// What nothing below may be called with.
-pub(crate) fn level_name(level: AuthLevel) -> &'static str {
-    match level {
-        AuthLevel::None => "none",
-        AuthLevel::Connect => "connect",
-        AuthLevel::Call => "call",
-        AuthLevel::Packet => "packet",
-        AuthLevel::Integrity => "integrity",
-        AuthLevel::Privacy => "privacy",
     }
 }
