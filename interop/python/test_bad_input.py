@@ -101,7 +101,7 @@ def test_a_client_that_does_not_take_what_was_sent_to_it(site):
 
 
 def test_rewindable_enumerators_keep_at_most_their_limit(site):
-    with grows_at_most(site, 128 * MIB), Connected(site, namespace="//./root/test") as services:
+    with grows_at_most(site, 96 * MIB), Connected(site, namespace="//./root/test") as services:
         for _ in range(3):
             # Without FORWARD_ONLY all rows would be kept.
             assert code_of(lambda: services.ExecQuery(ROWS, 0)) == OUT_OF_MEMORY

@@ -4,7 +4,7 @@
 //! keeps everything for [`Cursor::reset`], up to a limit. A failure comes out after the rows that preceded it, once.
 
 use crate::broker::Failure;
-use rwmi_cim::{Entity, Sink, Value, WbemStatus};
+use rwmi_cim::{Entity, Instance, Sink, Value, WbemStatus};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -320,17 +320,23 @@ impl Feed {
 
 /// About how many octets a row keeps.
 pub(crate) fn weight(row: &Entity) -> usize {
+    /// What an allocator adds to each piece.
+    const PIECE: usize = 16;
     fn of(value: &Value) -> usize {
         size_of::<Value>()
             + match value {
-                Value::Array(items) => items.iter().map(of).sum(),
+                Value::Array(items) => PIECE + items.iter().map(of).sum::<usize>(),
                 Value::Object(entity) => weight(entity),
-                v => v.as_str().map_or(0, str::len),
+                v => v.as_str().map_or(0, |text| PIECE + text.len()),
             }
     }
     match row {
         Entity::Class(_) => 4096,
-        Entity::Instance(object) => 64 + object.iter().map(|(_, v)| v.as_ref().map_or(0, of)).sum::<usize>(),
+        // Its place in a queue that grew by doubling, itself, and for each property its value and whether that is the default.
+        Entity::Instance(object) => {
+            let fixed = 2 * size_of::<Entity>() + size_of::<Instance>() + 3 * PIECE;
+            fixed + object.iter().map(|(_, v)| 1 + v.as_ref().map_or(size_of::<Value>(), of)).sum::<usize>()
+        }
     }
 }
 
