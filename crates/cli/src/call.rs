@@ -1,97 +1,114 @@
 //! `rwmi call`: a method of a class or of an instance.
 
-use crate::args::Call;
+use crate::args::{Call, Connect, Shape};
 use crate::connect::{INTERRUPTED, Targets, interrupted};
-use crate::format::{Columns, Format, Row, Style};
+use crate::format::{Columns, Format, Style};
+use crate::query::{At, Question, Work, Working, print};
 use crate::report::{FAILURE, Failure, PARTIAL};
 use rwmi_cim::{Entity, ObjectPath};
-use rwmi_client::{Argument, Error, Returned};
+use rwmi_client::{Argument, Error, MethodCall};
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-
-/// The method was called and returned something else than 0.
-const RETURNED: u8 = 4;
-
-/// What came of one computer.
-enum Came {
-    Returned(Box<Returned>),
-    /// The signatures of the class, where no method was named.
-    Methods(String),
-}
+use std::sync::Arc;
 
 /// Calls it on each computer, and prints what comes out.
 pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
     // Nobody is asked for a password for arguments that are none.
     let arguments = arguments(&args.arguments)?;
     args.target = args.connect.take_path(&args.target)?;
-    args.target
-        .parse::<ObjectPath>()
-        .map_err(|e| Failure::usage(format!("{:?} is no class and no path of an instance: {e}", args.target)))?;
-    // What comes out of a method has no time of its own.
-    let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
-    let targets = Targets::new(args.connect)?;
-    let columns = Columns { names: None, with_host: 1 < targets.hosts().len(), style };
+    match args.method {
+        None => methods(args.connect, &args.target),
+        Some(method) => print_call(args.connect, &args.shape, OneCall { target: args.target, method, arguments }),
+    }
+}
+
+/// The signatures of a class, where no method was named.
+fn methods(connect: Connect, target: &str) -> Result<ExitCode, Failure> {
+    let class = path_of(target)?.class;
+    let targets = Targets::new(connect)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
-    let stdout = io::stdout();
-    let is_terminal = stdout.is_terminal();
-    let format = args.shape.output.unwrap_or(if is_terminal { Format::List } else { Format::Jsonl });
-    let with_host = columns.with_host;
-    let mut writer = format.writer(stdout.lock(), columns, None);
-    let (mut failed, mut refused) = (0, false);
-    let written = |e: io::Error| Failure::new(format!("cannot write to standard output: {e}"));
+    let mut failed = 0;
     for host in targets.hosts() {
-        let came = runtime.block_on(async {
+        let text = runtime.block_on(async {
             tokio::select! {
                 biased;
                 () = interrupted() => None,
-                came = call(&targets, host, &args.target, args.method.as_deref(), &arguments) => Some(came),
+                text = signatures(&targets, host, &class) => Some(text),
             }
         });
-        match came {
+        match text {
             None => return Ok(ExitCode::from(INTERRUPTED)),
             Some(Err(error)) => {
                 failed += 1;
                 Failure::from(error).print();
             }
-            Some(Ok(Came::Methods(text))) => io::stdout().write_all(text.as_bytes()).map_err(written)?,
-            Some(Ok(Came::Returned(returned))) => {
-                let entity = Entity::Instance(returned.object().clone());
-                writer.row(&Row { host, entity: &entity }).and_then(|()| writer.flush()).map_err(written)?;
-                if let Some(code) = returned.return_value().filter(|c| *c != 0) {
-                    refused = true;
-                    let at = if with_host { format!("{host}: ") } else { String::new() };
-                    let method = args.method.as_deref().unwrap_or_default();
-                    let meaning = returned.meaning().map_or(String::new(), |m| format!(": {m}"));
-                    // Nobody is left to tell when standard error is closed.
-                    let _ = writeln!(io::stderr(), "{at}{method} returned {code}{meaning}");
-                }
+            Some(Ok(text)) => {
+                io::stdout().write_all(text.as_bytes()).map_err(|e| Failure::new(format!("cannot write to standard output: {e}")))?;
             }
         }
     }
-    writer.finish().map_err(written)?;
     Ok(ExitCode::from(match failed {
-        0 if refused => RETURNED,
         0 => 0,
         n if n == targets.hosts().len() => FAILURE,
         _ => PARTIAL,
     }))
 }
 
-async fn call(targets: &Targets, host: &str, target: &str, method: Option<&str>, arguments: &[(String, Argument)]) -> Result<Came, Error> {
+async fn signatures(targets: &Targets, host: &str, class: &str) -> Result<String, Error> {
     let (client, namespace, _) = targets.open(host).await?;
-    let calling = async {
-        let Some(method) = method else {
-            let class = target.parse::<ObjectPath>().map_or_else(|_| target.to_owned(), |p| p.class);
-            let class = namespace.class(&class).await?;
-            return Ok(Came::Methods(class.methods.iter().map(|m| m.signature() + "\n").collect()));
-        };
-        let call = namespace.method(target, method).await?;
-        Ok(Came::Returned(Box::new(call.args(arguments.iter().cloned()).call().await?)))
-    };
-    let came = calling.await;
+    let class = namespace.class(class).await;
     drop(namespace);
     client.close().await;
-    came
+    Ok(class?.methods.iter().map(|m| m.signature() + "\n").collect())
+}
+
+fn path_of(target: &str) -> Result<ObjectPath, Failure> {
+    target.parse().map_err(|e| Failure::usage(format!("{target:?} is no class and no path of an instance: {e}")))
+}
+
+/// A call of a method, the same on each computer.
+pub(crate) struct OneCall {
+    /// A class, or the path of an instance.
+    pub(crate) target: String,
+    pub(crate) method: String,
+    pub(crate) arguments: Vec<(String, Argument)>,
+}
+
+/// Calls it on each computer, and prints what comes out.
+fn print_call(connect: Connect, shape: &Shape, call: OneCall) -> Result<ExitCode, Failure> {
+    path_of(&call.target)?;
+    print_results(connect, shape, Question::work(call))
+}
+
+/// Does what calls methods, and prints what they return.
+pub(crate) fn print_results(connect: Connect, shape: &Shape, question: Question) -> Result<ExitCode, Failure> {
+    // What comes out of a method has no time of its own.
+    let style = Style { stamp: None, ..shape.style(&connect.namespace) };
+    let targets = Arc::new(Targets::new(connect)?);
+    let columns = Columns { names: None, with_host: 1 < targets.hosts().len(), style };
+    let format = shape.output.unwrap_or(if io::stdout().is_terminal() { Format::List } else { Format::Jsonl });
+    print(targets, question, format, columns)
+}
+
+impl Work for OneCall {
+    fn run<'a>(&'a self, at: At<'a>) -> Working<'a> {
+        Box::pin(async move {
+            let call = at.namespace.method(&self.target, &self.method).await?;
+            finish(call.args(self.arguments.iter().cloned()), &at).await
+        })
+    }
+}
+
+/// Carries out a call, and tells what it returned.
+pub(crate) async fn finish(call: MethodCall, at: &At<'_>) -> Result<(), Error> {
+    let method = call.declaration().name.clone();
+    let returned = call.deadline(at.left()).call().await?;
+    at.row(Entity::Instance(returned.object().clone())).await;
+    if let Some(code) = returned.return_value().filter(|c| *c != 0) {
+        let meaning = returned.meaning().map_or(String::new(), |m| format!(": {m}"));
+        at.returned(format!("{method} returned {code}{meaning}")).await;
+    }
+    Ok(())
 }
 
 /// `name=text`, `name:=JSON`, `name.property=text` and `name.property:=JSON`.

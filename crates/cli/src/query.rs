@@ -4,10 +4,11 @@ use crate::args::Query;
 use crate::causes::Causes;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::format::{Columns, Format, Row, RowWriter};
-use crate::report::{FAILURE, Failure, PARTIAL};
+use crate::report::{FAILURE, Failure, PARTIAL, harmless};
 use rwmi_cim::{Entity, wql};
-use rwmi_client::Error;
-use std::io::{self, BufWriter, IsTerminal};
+use rwmi_client::{Error, Namespace};
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,10 +21,50 @@ const WATCHED_MAX: usize = 4096;
 /// Rows that wait to be written; then computers wait.
 const ROWS_WAITING: usize = 1024;
 
+/// A method was called and returned something else than 0.
+const RETURNED: u8 = 4;
+
 /// What came from a computer.
 enum Said {
     Row(Entity),
     Failed(Box<Error>),
+    /// It was done, and what it returned is not success: a sentence.
+    Returned(String),
+}
+
+/// What is done on each computer, where it is more than one query.
+pub(crate) trait Work: Send + Sync {
+    /// Does it on one of them, until `end`.
+    fn run<'a>(&'a self, at: At<'a>) -> Working<'a>;
+}
+
+/// Work that goes on.
+pub(crate) type Working<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+/// A computer, open for work, and where what it says goes.
+pub(crate) struct At<'a> {
+    pub(crate) namespace: &'a Namespace,
+    /// When its time is over.
+    pub(crate) end: Instant,
+    index: usize,
+    said: &'a mpsc::Sender<(usize, Said)>,
+}
+
+impl At<'_> {
+    /// Hands on a row; `false` where nobody reads any more.
+    pub(crate) async fn row(&self, row: Entity) -> bool {
+        self.said.send((self.index, Said::Row(row))).await.is_ok()
+    }
+
+    /// Tells that what was called returned something else than success.
+    pub(crate) async fn returned(&self, sentence: String) -> bool {
+        self.said.send((self.index, Said::Returned(sentence))).await.is_ok()
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.end.saturating_duration_since(Instant::now())
+    }
 }
 
 /// Asks, and prints.
@@ -35,7 +76,7 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
     let targets = Arc::new(Targets::new(args.connect)?);
     let columns = Columns { names: selected(&query), with_host: 1 < targets.hosts().len(), style };
     let format = args.shape.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
-    print(targets, Question { text: args.query, with_keys: args.with_keys, events: None }, format, columns)
+    print(targets, Question { with_keys: args.with_keys, ..Question::of(args.query) }, format, columns)
 }
 
 /// Asks all computers and prints what they say.
@@ -52,6 +93,20 @@ pub(crate) struct Question {
     pub(crate) with_keys: bool,
     /// Where it is for events: when to stop.
     pub(crate) events: Option<Stop>,
+    /// Where it is more than a query: what is done instead.
+    pub(crate) work: Option<Box<dyn Work>>,
+}
+
+impl Question {
+    /// A query for data.
+    pub(crate) fn of(text: String) -> Question {
+        Question { text, with_keys: false, events: None, work: None }
+    }
+
+    /// Something that is done on each computer.
+    pub(crate) fn work(work: impl Work + 'static) -> Question {
+        Question { work: Some(Box::new(work)), ..Question::of(String::new()) }
+    }
 }
 
 /// When a watch is over.
@@ -96,12 +151,13 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
     let asking = tokio::spawn(all(targets.clone(), question.clone(), throttle, said, stopped));
     let limit = question.events.and_then(|s| s.time);
     let mut failed = vec![false; count];
+    let mut has_returned = false;
     let mut causes = Causes::default();
     let end = tokio::select! {
         biased;
         () = interrupted() => End::Interrupted,
         () = time_over(limit) => End::TimeOver,
-        written = write(&targets, &mut hears, &mut failed, &mut causes, question.events.and_then(|s| s.count), writer) => End::Written(written),
+        written = write(&targets, &mut hears, &mut failed, &mut has_returned, &mut causes, question.events.and_then(|s| s.count), writer) => End::Written(written),
     };
     // Whoever is still at work stops, and gives back what it holds.
     let _ = stop.send(true);
@@ -139,6 +195,7 @@ async fn ask(targets: Arc<Targets>, question: Arc<Question>, writer: &mut dyn Ro
         return Err(Failure::new(lack));
     }
     Ok(ExitCode::from(match failed {
+        0 if has_returned => RETURNED,
         0 => 0,
         n if n == count => FAILURE,
         _ => PARTIAL,
@@ -150,6 +207,7 @@ async fn write(
     targets: &Targets,
     hears: &mut mpsc::Receiver<(usize, Said)>,
     failed: &mut [bool],
+    has_returned: &mut bool,
     causes: &mut Causes,
     most: Option<u64>,
     writer: &mut dyn RowWriter,
@@ -179,6 +237,13 @@ async fn write(
                 let failure = Failure::from(*error);
                 // Advice is given once.
                 Failure { hint: failure.hint.filter(|_| is_new), ..failure }.print();
+            }
+            Said::Returned(sentence) => {
+                writer.flush()?;
+                *has_returned = true;
+                let at = if 1 < targets.hosts().len() { format!("{}: ", targets.hosts()[index]) } else { String::new() };
+                // Nobody is left to tell when standard error is closed.
+                let _ = writeln!(io::stderr(), "{}", harmless(&format!("{at}{sentence}")));
             }
         }
     }
@@ -258,7 +323,13 @@ async fn one(targets: &Targets, index: usize, question: &Question, said: &mpsc::
         }
         Ok(())
     };
-    let asking = async { if question.events.is_some() { events.await } else { rows.await } };
+    let asking = async {
+        match &question.work {
+            Some(work) => work.run(At { namespace: &namespace, end, index, said }).await,
+            None if question.events.is_some() => events.await,
+            None => rows.await,
+        }
+    };
     tokio::select! {
         result = asking => if let Err(error) = result {
             let _ = failed(error).await;

@@ -22,5 +22,5 @@ pub(crate) fn run(args: Watch) -> Result<ExitCode, Failure> {
     let targets = Arc::new(Targets::new(args.connect)?);
     let columns = Columns { names, with_host: 1 < targets.hosts().len(), style };
     let stop = Stop { count: args.count, time: args.time.map(Duration::from_secs) };
-    print(targets, Question { text: args.query, with_keys: false, events: Some(stop) }, args.shape.output.unwrap_or(Format::Jsonl), columns)
+    print(targets, Question { events: Some(stop), ..Question::of(args.query) }, args.shape.output.unwrap_or(Format::Jsonl), columns)
 }
