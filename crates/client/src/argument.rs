@@ -211,10 +211,23 @@ fn object(property: &Property, members: &[(String, Argument)], at: &str, classes
     }
     let mut instance = Instance::new(class.clone());
     instance.decoration.clone_from(&class.decoration);
-    let mut wrong = Vec::new();
-    for (n, (name, argument)) in members.iter().enumerate().filter(|(_, (name, _))| !names_equal(name, "__CLASS")) {
-        let at = format!("{at}.{name}");
-        if members[..n].iter().any(|(other, _)| names_equal(other, name)) {
+    let members = members.iter().filter(|(name, _)| !names_equal(name, "__CLASS"));
+    fill(&mut instance, members, &format!("{at}."), classes)?;
+    Ok(Value::Object(Box::new(Entity::from(instance))))
+}
+
+/// Sets properties of an instance to what is given; nothing, where one does not fit.
+pub(crate) fn fill<'a>(
+    instance: &mut Instance,
+    members: impl Iterator<Item = &'a (String, Argument)> + Clone,
+    at: &str,
+    classes: &Classes,
+) -> Result<(), Unfit> {
+    let class = instance.class.clone();
+    let (mut wrong, mut values) = (Vec::new(), Vec::new());
+    for (n, (name, argument)) in members.clone().enumerate() {
+        let at = format!("{at}{name}");
+        if members.clone().take(n).any(|(other, _)| names_equal(other, name)) {
             wrong.push(format!("{at} is given twice"));
             continue;
         }
@@ -224,15 +237,19 @@ fn object(property: &Property, members: &[(String, Argument)], at: &str, classes
             continue;
         };
         match convert(&class.properties[index], argument, &at, classes) {
-            Ok(value) => {
-                instance.values[index] = value;
-                instance.is_default[index] = false;
-            }
+            Ok(value) => values.push((index, value)),
             Err(Unfit::Wrong(more)) => wrong.extend(more),
             Err(unknown) => return Err(unknown),
         }
     }
-    if wrong.is_empty() { Ok(Value::Object(Box::new(Entity::from(instance)))) } else { Err(Unfit::Wrong(wrong)) }
+    if !wrong.is_empty() {
+        return Err(Unfit::Wrong(wrong));
+    }
+    for (index, value) in values {
+        instance.values[index] = value;
+        instance.is_default[index] = false;
+    }
+    Ok(())
 }
 
 /// A value that goes into a type without loss.

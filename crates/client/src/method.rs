@@ -83,6 +83,28 @@ impl Namespace {
     }
 }
 
+impl Namespace {
+    /// What a binding of arguments gives, with every class asked for that it needs; its mistakes where they do not fit.
+    pub(crate) async fn fitted<T>(&self, mut bind: impl FnMut(&Classes) -> Result<T, Unfit>) -> Result<Result<T, Vec<String>>, Error> {
+        let mut classes = Classes::new();
+        loop {
+            match bind(&classes) {
+                Ok(bound) => return Ok(Ok(bound)),
+                Err(Unfit::Unknown(name)) if classes.len() < CLASSES_MAX => {
+                    let class = match self.class(&name).await {
+                        Ok(class) => Some(class),
+                        Err(e) if missing(&e) => None,
+                        Err(e) => return Err(e),
+                    };
+                    classes.insert(name.to_lowercase(), class);
+                }
+                Err(Unfit::Unknown(name)) => return Ok(Err(vec![format!("too many classes of objects: {name} is one more")])),
+                Err(Unfit::Wrong(mistakes)) => return Ok(Err(mistakes)),
+            }
+        }
+    }
+}
+
 fn methods_of(class: &Class) -> String {
     if class.methods.is_empty() {
         return "it has none".into();
@@ -139,22 +161,8 @@ impl MethodCall {
     /// [`Misuse::Rule`] with `INVALID_METHOD_PARAMETERS`, every mistake and the signature where arguments are unknown, missing
     /// or of another type than declared; those of [`Namespace::class`].
     pub async fn in_parameters(&self) -> Result<Option<Instance>, Error> {
-        let mut classes = Classes::new();
-        loop {
-            match bind(&self.class, &self.method, &self.arguments, &classes) {
-                Ok(instance) => return Ok(instance),
-                Err(Unfit::Unknown(name)) if classes.len() < CLASSES_MAX => {
-                    let class = match self.namespace.class(&name).await {
-                        Ok(class) => Some(class),
-                        Err(e) if missing(&e) => None,
-                        Err(e) => return Err(e),
-                    };
-                    classes.insert(name.to_lowercase(), class);
-                }
-                Err(Unfit::Unknown(name)) => return Err(self.wrong(&[format!("too many classes of objects: {name} is one more")])),
-                Err(Unfit::Wrong(mistakes)) => return Err(self.wrong(&mistakes)),
-            }
-        }
+        let bound = self.namespace.fitted(|classes| bind(&self.class, &self.method, &self.arguments, classes)).await?;
+        bound.map_err(|mistakes| self.wrong(&mistakes))
     }
 
     fn wrong(&self, mistakes: &[String]) -> Error {

@@ -1,5 +1,6 @@
 //! What changes a namespace: classes and instances, put and deleted.
 
+use crate::argument::{Argument, fill};
 use crate::namespace::Namespace;
 use crate::session::{present, protocol};
 use crate::{Error, ErrorKind, Misuse, Step};
@@ -76,6 +77,33 @@ impl Namespace {
             answer.await.map_err(|e| self.error(step.clone(), e))
         };
         self.within(step.clone(), putting).await
+    }
+
+    /// Sets properties of an instance, each read by the type that its class declares; classes of objects among the values are
+    /// asked for. Nothing is set where one does not fit.
+    ///
+    /// ```no_run
+    /// # async fn example(ns: rwmi_client::Namespace) -> Result<(), Box<dyn std::error::Error>> {
+    /// use rwmi_client::{Argument, Instance, PutOptions};
+    /// let mut setting = Instance::new(ns.class("Demo_Setting").await?);
+    /// ns.fill(&mut setting, &[("Name".into(), Argument::Text("size".into())), ("Pixels".into(), 12u32.into())]).await?;
+    /// ns.put_instance(&setting, &PutOptions::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Misuse::Rule`] with `INVALID_PROPERTY` and every mistake, where a property is not there, given twice, or of another type;
+    /// those of [`Namespace::class`].
+    pub async fn fill(&self, instance: &mut Instance, given: &[(String, Argument)]) -> Result<(), Error> {
+        let filled = self
+            .fitted(|classes| {
+                let mut filled = instance.clone();
+                fill(&mut filled, given.iter(), "", classes).map(|()| filled)
+            })
+            .await?;
+        *instance = filled.map_err(|wrong| self.misuse(Misuse::Rule { status: WbemStatus::INVALID_PROPERTY, why: wrong.join("; ") }))?;
+        Ok(())
     }
 
     /// Deletes the instance at a path.

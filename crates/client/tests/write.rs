@@ -1,7 +1,7 @@
 //! Writing by the client, against the server of this repository within the process.
 
 use rwmi_cim::mof::{self, Memory};
-use rwmi_client::{Client, Dialed, Dialer, Dialing, Instance, Namespace, Operation, PutMode, PutOptions, Value, WbemStatus};
+use rwmi_client::{Argument, Client, Dialed, Dialer, Dialing, Instance, Namespace, Operation, PutMode, PutOptions, Value, WbemStatus};
 use rwmi_server::{Config, Running, Server};
 use std::sync::Arc;
 
@@ -102,5 +102,22 @@ async fn changes_in_several_namespaces_are_one() {
     assert_eq!(code(client.namespace(&below()).await), Some(WbemStatus::INVALID_NAMESPACE));
     ns.write_together(&good).await.unwrap();
     client.namespace(&below()).await.unwrap().object(r#"T="x""#).await.unwrap();
+    client.close().await;
+}
+
+#[tokio::test]
+async fn properties_are_filled_from_what_a_person_writes_or_not_at_all() {
+    let (client, ns) = root_default().await;
+    ns.put_class(&class("class T { [key] string Name; uint32 N = 7; sint64 L[]; };"), &mode(true, false)).await.unwrap();
+    let mut i = Instance::new(ns.class("T").await.unwrap());
+    let text = |name: &str, text: &str| (name.to_owned(), Argument::Text(text.to_owned()));
+    ns.fill(&mut i, &[text("name", "a"), text("N", "0x10"), text("L", "[1, 2]")]).await.unwrap();
+    let values = vec![Value::String("a".into()), Value::Uint32(16), Value::Array(vec![Value::Sint64(1), Value::Sint64(2)])];
+    assert_eq!((&i.values, &i.is_default), (&values, &vec![false; 3]));
+    let error = ns.fill(&mut i, &[text("N", "5"), text("No", "x"), text("L", "x"), text("n", "6")]).await.unwrap_err();
+    for words in ["No is not there: T has Name, N, L", "L is sint64[], not JSON", "n is given twice"] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    assert_eq!((&i.values, error.code()), (&values, Some(WbemStatus::INVALID_PROPERTY.0)));
     client.close().await;
 }
