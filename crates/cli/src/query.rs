@@ -81,11 +81,16 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
 
 /// Asks all computers and prints what they say.
 pub(crate) fn print(targets: Arc<Targets>, question: Question, format: Format, columns: Columns) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
     let stdout = io::stdout();
     let width = if stdout.is_terminal() { terminal_width() } else { None };
     let mut writer = format.writer(BufWriter::with_capacity(64 << 10, stdout), columns, width);
-    runtime.block_on(ask(targets, Arc::new(question), &mut *writer))
+    print_with(targets, question, &mut *writer)
+}
+
+/// The same, with a writer of the caller's.
+pub(crate) fn print_with(targets: Arc<Targets>, question: Question, writer: &mut dyn RowWriter) -> Result<ExitCode, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
+    runtime.block_on(ask(targets, Arc::new(question), writer))
 }
 
 pub(crate) struct Question {
