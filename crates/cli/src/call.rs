@@ -5,6 +5,7 @@ use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::format::{Columns, Format, Style};
 use crate::query::{At, Question, Work, Working, print};
 use crate::report::{FAILURE, Failure, PARTIAL};
+use crate::threads::Threads;
 use rwmi_cim::{Entity, ObjectPath};
 use rwmi_client::{Argument, Error, MethodCall};
 use std::io::{self, IsTerminal, Write};
@@ -26,10 +27,10 @@ pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
 fn methods(connect: Connect, target: &str) -> Result<ExitCode, Failure> {
     let class = path_of(target)?.class;
     let targets = Targets::new(connect)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
+    let threads = Threads::new()?;
     let mut failed = 0;
     for host in targets.hosts() {
-        let text = runtime.block_on(async {
+        let text = threads.block_on(async {
             tokio::select! {
                 biased;
                 () = interrupted() => None,

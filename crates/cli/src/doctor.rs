@@ -3,6 +3,7 @@
 use crate::args::{Doctor, DoctorFormat, FixTarget};
 use crate::connect::{INTERRUPTED, Targets, interrupted, user};
 use crate::report::{FAILURE, Failure, PARTIAL, harmless};
+use crate::threads::Threads;
 use rwmi_client::Error;
 use rwmi_client::doctor::{Advice, Cause, Caution, Check, Examination, Fact, Outcome, Patient, Place, Stage, System, fix_script};
 use serde_json::{Value, json};
@@ -37,14 +38,12 @@ pub(crate) fn run(mut args: Doctor) -> Result<ExitCode, Failure> {
         return general_script(&args, target);
     }
     let targets = Targets::new(args.connect.clone())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
+    let threads = Threads::new()?;
     let mut report = Report { args: &args, broken: None };
     let (mut failed, mut all) = (0, Vec::new());
     for host in targets.hosts() {
-        let (diagnosis, error) = match runtime.block_on(examine(&targets, host, &args, &mut report)) {
+        let (diagnosis, error) = match threads.block_on(examine(&targets, host, &args, &mut report)) {
             Ok(None) => {
-                // A look-up of a name cannot be stopped, and is not waited for.
-                runtime.shutdown_background();
                 return Ok(ExitCode::from(INTERRUPTED));
             }
             Ok(diagnosis) => (diagnosis, None),

@@ -3,6 +3,7 @@
 use crate::args::Exec;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::report::Failure;
+use crate::threads::Threads;
 use rwmi_client::{Error, Events, Namespace, Object, WbemStatus};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -24,8 +25,8 @@ fn start(args: Exec) -> Result<ExitCode, Failure> {
     let targets = Targets::new(args.connect.clone())?;
     let [host] = targets.hosts() else { return Err(Failure::new("a command runs on one computer: -c names several")) };
     let host = host.clone();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
-    runtime.block_on(async {
+    let threads = Threads::new()?;
+    threads.block_on(async {
         let started = AtomicU32::new(0);
         let carried_out = async {
             let (client, namespace, end) = targets.open(&host).await?;

@@ -4,6 +4,7 @@ use crate::args::{ClassFormat, GetClass};
 use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::dump;
 use crate::report::{FAILURE, Failure, PARTIAL};
+use crate::threads::Threads;
 use rwmi_cim::{Class, mof};
 use rwmi_client::Error;
 use std::io::{self, Write};
@@ -14,10 +15,10 @@ use std::sync::Arc;
 pub(crate) fn run(mut args: GetClass) -> Result<ExitCode, Failure> {
     args.class = args.connect.take_path(&args.class)?;
     let targets = Targets::new(args.connect)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
+    let threads = Threads::new()?;
     let (mut failed, several) = (0, 1 < targets.hosts().len());
     for host in targets.hosts() {
-        let got = runtime.block_on(async {
+        let got = threads.block_on(async {
             tokio::select! {
                 biased;
                 () = interrupted() => None,

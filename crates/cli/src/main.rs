@@ -19,6 +19,7 @@ mod password;
 mod query;
 mod report;
 mod serve;
+mod threads;
 mod watch;
 mod wmic;
 

@@ -3,6 +3,7 @@
 use crate::args::{MofAction, MofCompile, MofExport};
 use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::report::Failure;
+use crate::threads::Threads;
 use rwmi_cim::mof::{self, MofError, PutMode, Target};
 use rwmi_cim::{Class, Flavor, Instance, Object, ObjectPath, Operation, PutOptions, WbemStatus};
 use rwmi_client::{Client, Depth, Error, ErrorKind, Namespace};
@@ -13,22 +14,24 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 /// Compiles or exports.
 pub(crate) fn run(action: MofAction) -> Result<ExitCode, Failure> {
-    let runtime = Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
-    runtime.block_on(async {
+    let threads = Threads::new()?;
+    threads.block_on(async {
+        // Apart from who waits for a key: a compilation holds its thread while the server is asked.
+        let work = tokio::spawn(async move {
+            match action {
+                MofAction::Compile(args) => compile(args).await,
+                MofAction::Export(args) => export(args).await,
+            }
+        });
         tokio::select! {
             biased;
             () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
-            done = async {
-                match action {
-                    MofAction::Compile(args) => compile(args).await,
-                    MofAction::Export(args) => export(args).await,
-                }
-            } => done,
+            done = work => done.unwrap_or_else(|e| Err(Failure::new(format!("broke down: {e}")))),
         }
     })
 }

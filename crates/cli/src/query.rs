@@ -5,6 +5,7 @@ use crate::causes::Causes;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
 use crate::format::{Columns, Format, Row, RowWriter};
 use crate::report::{FAILURE, Failure, PARTIAL, harmless};
+use crate::threads::Threads;
 use rwmi_cim::{Entity, wql};
 use rwmi_client::{Error, Namespace};
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -89,8 +90,8 @@ pub(crate) fn print(targets: Arc<Targets>, question: Question, format: Format, c
 
 /// The same, with a writer of the caller's.
 pub(crate) fn print_with(targets: Arc<Targets>, question: Question, writer: &mut dyn RowWriter) -> Result<ExitCode, Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
-    runtime.block_on(ask(targets, Arc::new(question), writer))
+    let threads = Threads::new()?;
+    threads.block_on(ask(targets, Arc::new(question), writer))
 }
 
 pub(crate) struct Question {

@@ -13,6 +13,7 @@ pub(crate) use ready::Mode;
 
 use crate::connect::{Targets, interrupted};
 use crate::report::Failure;
+use crate::threads::Threads;
 use number::Number;
 use outcome::{Item, Outcome, Status, Thresholds, harmless, judge, unknown};
 use range::{Kilo, Threshold};
@@ -83,9 +84,8 @@ fn outcome_of(args: Check) -> Result<Outcome, Failure> {
         delay,
         age_max: Duration::from_secs(args.state_age),
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;
-    runtime.block_on(async {
+    let threads = Threads::of(tokio::runtime::Builder::new_current_thread())?;
+    threads.block_on(async {
         let asking = async {
             let (client, namespace, _) = targets.open(&host).await?;
             let answer = match &question {

@@ -6,6 +6,7 @@ use crate::args::{Password, Place};
 use crate::connect::{INTERRUPTED, interrupted};
 use crate::local::{Local, is_local};
 use crate::password;
+use crate::threads::Threads;
 use arguments::{Arguments, Request};
 use rwmi_auth::AuthError;
 use rwmi_client::wmic::{WmicStyle, WmicText};
@@ -71,11 +72,13 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         Ok(logon) => logon,
         Err(misuse) => return failed(Error::misuse(&arguments.host, misuse)),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(e) => return failed(Error::misuse(&arguments.host, Misuse::Option(format!("no threads: {e}")))),
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2);
+    let threads = match Threads::of(builder) {
+        Ok(threads) => threads,
+        Err(failure) => return failed(Error::misuse(&arguments.host, Misuse::Option(failure.message))),
     };
-    let done = runtime.block_on(async {
+    let done = threads.block_on(async {
         tokio::select! {
             biased;
             () = interrupted() => None,

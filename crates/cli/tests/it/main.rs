@@ -7,6 +7,7 @@ mod doctor;
 mod dump;
 mod exec;
 mod failures;
+mod hang;
 mod kill;
 mod local;
 mod mof;
