@@ -182,6 +182,15 @@ impl EnumWbemClassObject for Enumerator {
         }
     }
 
+    /// Refused as every call with a sink: see `asynchronous`.
+    async fn next_async(&self, cx: &ObjectContext, call: NextAsync) -> Outcome<NextAsyncReply> {
+        if call.count == 0 || call.sink.is_none() {
+            return Err(status(WbemStatus::INVALID_PARAMETER));
+        }
+        self.place.admit(cx, Rights::ENABLE)?;
+        Err(fail(Failure::new(WbemStatus::NOT_SUPPORTED, "this server calls no sink: ask with Next")))
+    }
+
     async fn next(&self, cx: &ObjectContext, call: Next) -> Outcome<NextReply> {
         let wait = wait_of(call.timeout_ms)?;
         if call.count == 0 {

@@ -3,6 +3,7 @@
 //! A client activates the login object, logs in to a namespace, gets IWbemServices there, and from that enumerators and call
 //! results. Every call, of every object, looks again at who calls and what he may do.
 
+mod asynchronous;
 mod call_result;
 mod enumerator;
 mod login;

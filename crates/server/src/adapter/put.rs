@@ -214,7 +214,7 @@ impl Services {
 }
 
 /// Rights of which every writer has one.
-const WRITE: [Rights; 3] = [Rights::PARTIAL_WRITE, Rights::FULL_WRITE, Rights::WRITE_PROVIDER];
+pub(super) const WRITE: [Rights; 3] = [Rights::PARTIAL_WRITE, Rights::FULL_WRITE, Rights::WRITE_PROVIDER];
 
 fn octets_of(object: &InterfacePointer) -> usize {
     ClassObjectRef::from_pointer(object).map_or(0, |o| o.0.len())

@@ -1,5 +1,6 @@
 //! IWbemServices: one namespace, as one client sees it ([MS-WMI] 3.1.4.3).
 
+use super::asynchronous::{self, Text};
 use super::call_result::{CallResult, Yield};
 use super::enumerator::{Enumerator, Shape, marshal};
 use super::part;
@@ -315,5 +316,69 @@ impl WbemServices for Services {
 
     async fn exec_method(&self, cx: &ObjectContext, call: ExecMethod) -> Outcome<ExecMethodReply> {
         self.execute(cx, call).await
+    }
+
+    /// Would let a client tell events as if they were the machine's: for nobody, whatever his rights.
+    async fn query_object_sink(&self, cx: &ObjectContext, call: QueryObjectSink) -> Outcome<QueryObjectSinkReply> {
+        check_flags(5, call.flags).map_err(status)?;
+        self.place.admit(cx, Rights::FULL_WRITE)?;
+        Err(fail(Failure::new(WbemStatus::ACCESS_DENIED, "events of clients are not taken")))
+    }
+
+    async fn get_object_async(&self, cx: &ObjectContext, call: GetObjectAsync) -> Outcome<GetObjectAsyncReply> {
+        check_len(&call.path, PATH_LEN_MAX).map_err(status)?;
+        Err(self.refuse(cx, 7, call.flags, call.sink.as_ref(), &[], asynchronous::READ))
+    }
+
+    async fn put_class_async(&self, cx: &ObjectContext, call: PutClassAsync) -> Outcome<PutClassAsyncReply> {
+        put::given(&call.object)?;
+        Err(self.refuse(cx, 9, call.flags, call.sink.as_ref(), &[], asynchronous::WRITE))
+    }
+
+    async fn delete_class_async(&self, cx: &ObjectContext, call: DeleteClassAsync) -> Outcome<DeleteClassAsyncReply> {
+        Err(self.refuse(cx, 11, call.flags, call.sink.as_ref(), &[Text(&call.class, IDENTIFIER_LEN_MAX)], asynchronous::WRITE))
+    }
+
+    async fn create_class_enum_async(&self, cx: &ObjectContext, call: CreateClassEnumAsync) -> Outcome<CreateClassEnumAsyncReply> {
+        check_len(&call.superclass, IDENTIFIER_LEN_MAX).map_err(status)?;
+        Err(self.refuse(cx, 13, call.flags, call.sink.as_ref(), &[], asynchronous::READ))
+    }
+
+    async fn put_instance_async(&self, cx: &ObjectContext, call: PutInstanceAsync) -> Outcome<PutInstanceAsyncReply> {
+        put::given(&call.object)?;
+        Err(self.refuse(cx, 15, call.flags, call.sink.as_ref(), &[], asynchronous::WRITE))
+    }
+
+    async fn delete_instance_async(&self, cx: &ObjectContext, call: DeleteInstanceAsync) -> Outcome<DeleteInstanceAsyncReply> {
+        Err(self.refuse(cx, 17, call.flags, call.sink.as_ref(), &[Text(&call.path, PATH_LEN_MAX)], asynchronous::WRITE))
+    }
+
+    async fn create_instance_enum_async(&self, cx: &ObjectContext, call: CreateInstanceEnumAsync) -> Outcome<CreateInstanceEnumAsyncReply> {
+        Err(self.refuse(cx, 19, call.flags, call.sink.as_ref(), &[Text(&call.class, IDENTIFIER_LEN_MAX)], asynchronous::READ))
+    }
+
+    async fn exec_query_async(&self, cx: &ObjectContext, call: ExecQueryAsync) -> Outcome<ExecQueryAsyncReply> {
+        check_wql(&call.language)?;
+        Err(self.refuse(cx, 21, call.flags, call.sink.as_ref(), &[Text(&call.query, QUERY_LEN_MAX)], asynchronous::READ))
+    }
+
+    async fn exec_notification_query_async(
+        &self,
+        cx: &ObjectContext,
+        call: ExecNotificationQueryAsync,
+    ) -> Outcome<ExecNotificationQueryAsyncReply> {
+        check_wql(&call.language)?;
+        Err(self.refuse(cx, 23, call.flags, call.sink.as_ref(), &[Text(&call.query, QUERY_LEN_MAX)], asynchronous::READ))
+    }
+
+    async fn exec_method_async(&self, cx: &ObjectContext, call: ExecMethodAsync) -> Outcome<ExecMethodAsyncReply> {
+        Err(self.refuse(
+            cx,
+            25,
+            call.flags,
+            call.sink.as_ref(),
+            &[Text(&call.path, PATH_LEN_MAX), Text(&call.method, IDENTIFIER_LEN_MAX)],
+            asynchronous::CALL,
+        ))
     }
 }

@@ -38,7 +38,7 @@ async fn asynchronous_calls_and_events_are_refused_with_nulls() {
     let (flags, context, sink) = (0, None, some_object());
     let (class, path) = (Bstr::from("Rwmi_Row"), Bstr::from("Rwmi_Row.Id=0"));
     let (language, text) = (Bstr::from("WQL"), Bstr::from("SELECT * FROM Rwmi_Row"));
-    refused(&s, QueryObjectSink { flags }, no).await;
+    refused(&s, QueryObjectSink { flags }, WbemStatus::ACCESS_DENIED).await;
     refused(&s, GetObjectAsync { path: path.clone(), flags, context: None, sink: sink.clone() }, no).await;
     refused(&s, PutClassAsync { object: some_object(), flags, context: None, sink: sink.clone() }, no).await;
     refused(&s, DeleteClassAsync { class: class.clone(), flags, context: None, sink: sink.clone() }, no).await;
@@ -55,6 +55,49 @@ async fn asynchronous_calls_and_events_are_refused_with_nulls() {
     refused(&s, CancelAsyncCall { sink: sink.clone() }, WbemStatus::NOT_FOUND).await;
     let rows = client.query("SELECT * FROM Rwmi_Row", 0).await.unwrap();
     refused(&rows, NextAsync { count: 1, sink }, no).await;
+}
+
+/// The checks of the synchronous twins come first: a client learns what is wrong with its call.
+#[tokio::test]
+async fn an_asynchronous_call_is_checked_as_its_twin_is() {
+    let client = Client::new(1).await;
+    let s = client.test().await;
+    let (bad, long) = (WbemStatus::INVALID_PARAMETER, WbemStatus::QUOTA_VIOLATION);
+    let (context, language, text) = (None, Bstr::from("WQL"), Bstr::from("SELECT * FROM Rwmi_Row"));
+    let (class, path) = (Bstr::from("Rwmi_Row"), Bstr::from("Rwmi_Row.Id=0"));
+    let object = some_object();
+    // A flag of the synchronous twin only, and a sink that is missing.
+    for (flags, sink) in [(0x10, some_object()), (0, None)] {
+        refused(&s, GetObjectAsync { path: path.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        refused(&s, PutClassAsync { object: object.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        refused(&s, DeleteClassAsync { class: class.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        refused(&s, CreateClassEnumAsync { superclass: class.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        refused(&s, PutInstanceAsync { object: object.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        refused(&s, DeleteInstanceAsync { path: path.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        refused(&s, CreateInstanceEnumAsync { class: class.clone(), flags, context: None, sink: sink.clone() }, bad).await;
+        let (language, query) = (language.clone(), text.clone());
+        let call = ExecQueryAsync { language: language.clone(), query: query.clone(), flags, context: None, sink: sink.clone() };
+        refused(&s, call, bad).await;
+        refused(&s, ExecNotificationQueryAsync { language, query, flags, context: None, sink: sink.clone() }, bad).await;
+        let method = "X".into();
+        let call = ExecMethodAsync { path: path.clone(), method, flags, context: None, in_params: None, sink: sink.clone() };
+        refused(&s, call, bad).await;
+    }
+    let (flags, sink, query) = (0, some_object(), text);
+    refused(&s, PutClassAsync { object: None, flags, context: None, sink: sink.clone() }, bad).await;
+    refused(&s, DeleteClassAsync { class: Bstr::Null, flags, context: None, sink: sink.clone() }, bad).await;
+    let call = ExecQueryAsync { language: "CQL".into(), query: query.clone(), flags, context: None, sink: sink.clone() };
+    refused(&s, call, WbemStatus::INVALID_QUERY_TYPE).await;
+    let query = Bstr::Units(vec![0x61; 16385]);
+    refused(&s, ExecQueryAsync { language, query, flags, context: None, sink: sink.clone() }, long).await;
+    let path = Bstr::Units(vec![0x61; 8193]);
+    refused(&s, GetObjectAsync { path, flags, context, sink }, long).await;
+    // It takes no flags at all.
+    refused(&s, QueryObjectSink { flags: 0x10 }, bad).await;
+    refused(&s, CancelAsyncCall { sink: None }, bad).await;
+    let rows = client.query("SELECT * FROM Rwmi_Row", 0).await.unwrap();
+    refused(&rows, NextAsync { count: 0, sink: some_object() }, bad).await;
+    refused(&rows, NextAsync { count: 1, sink: None }, bad).await;
 }
 
 #[tokio::test]
