@@ -76,6 +76,10 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) throttle: u16,
 
+    /// Of several computers, do not show on the terminal how many have answered
+    #[arg(long)]
+    pub(crate) no_progress: bool,
+
     /// Namespace
     #[arg(short, long, default_value = r"root\cimv2")]
     pub(crate) namespace: String,

@@ -1,14 +1,14 @@
 //! `rwmi call`: a method of a class or of an instance.
 
 use crate::args::{Call, Connect, Shape};
-use crate::connect::{INTERRUPTED, Targets, interrupted};
+use crate::connect::Targets;
 use crate::format::{Columns, Format, Style};
+use crate::many::print_texts;
 use crate::query::{At, Question, Work, Working, print};
-use crate::report::{FAILURE, Failure, PARTIAL};
-use crate::threads::Threads;
+use crate::report::Failure;
 use rwmi_cim::{Entity, ObjectPath};
 use rwmi_client::{Argument, Error, MethodCall};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,40 +27,15 @@ pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
 fn methods(connect: Connect, target: &str) -> Result<ExitCode, Failure> {
     let class = path_of(target)?.class;
     let targets = Targets::new(connect)?;
-    let threads = Threads::new()?;
-    let mut failed = 0;
-    for host in targets.hosts() {
-        let text = threads.block_on(async {
-            tokio::select! {
-                biased;
-                () = interrupted() => None,
-                text = signatures(&targets, host, &class) => Some(text),
-            }
-        });
-        match text {
-            None => return Ok(ExitCode::from(INTERRUPTED)),
-            Some(Err(error)) => {
-                failed += 1;
-                Failure::from(error).print();
-            }
-            Some(Ok(text)) => {
-                io::stdout().write_all(text.as_bytes()).map_err(|e| Failure::new(format!("cannot write to standard output: {e}")))?;
-            }
+    let several = 1 < targets.hosts().len();
+    print_texts(targets, move |_, namespace, host| {
+        let class = class.clone();
+        async move {
+            let class = namespace.class(&class).await?;
+            let heading = if several { format!("{host}:\n") } else { String::new() };
+            Ok(class.methods.iter().fold(heading, |text, m| text + &m.signature() + "\n").into())
         }
-    }
-    Ok(ExitCode::from(match failed {
-        0 => 0,
-        n if n == targets.hosts().len() => FAILURE,
-        _ => PARTIAL,
-    }))
-}
-
-async fn signatures(targets: &Targets, host: &str, class: &str) -> Result<String, Error> {
-    let (client, namespace, _) = targets.open(host).await?;
-    let class = namespace.class(class).await;
-    drop(namespace);
-    client.close().await;
-    Ok(class?.methods.iter().map(|m| m.signature() + "\n").collect())
+    })
 }
 
 fn path_of(target: &str) -> Result<ObjectPath, Failure> {

@@ -1,7 +1,6 @@
 //! Failures of many computers, summed up by their cause.
 
 use crate::report::harmless;
-use rwmi_client::Error;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -25,11 +24,7 @@ struct Cause {
 
 impl Causes {
     /// Adds a failure; gives whether it is the first of its cause.
-    pub(crate) fn add(&mut self, host: &str, error: &Error) -> bool {
-        self.add_text(host, format!("{} failed: {}", error.step(), error.kind()))
-    }
-
-    fn add_text(&mut self, host: &str, text: String) -> bool {
+    pub(crate) fn add(&mut self, host: &str, text: String) -> bool {
         let text = if self.0.len() < CAUSES_MAX || self.0.iter().any(|c| c.text == text) { text } else { "other causes".into() };
         let (cause, is_new) = match self.0.iter().position(|c| c.text == text) {
             Some(at) => (&mut self.0[at], false),
@@ -74,10 +69,10 @@ mod tests {
     #[test]
     fn the_most_frequent_cause_stands_first() {
         let mut causes = Causes::default();
-        assert!(causes.add_text("a", "refused".into()));
-        assert!(causes.add_text("b\u{1b}", "timed out\nsecond".into()));
+        assert!(causes.add("a", "refused".into()));
+        assert!(causes.add("b\u{1b}", "timed out\nsecond".into()));
         for n in 0..7 {
-            assert!(!causes.add_text(&format!("h{n}"), "timed out\nsecond".into()));
+            assert!(!causes.add(&format!("h{n}"), "timed out\nsecond".into()));
         }
         assert_eq!(causes.text(20, 9), "9 of 20 computers failed\n  8: timed out (b\u{fffd}, h0, h1, h2, h3, ...)\n  1: refused (a)\n");
     }
@@ -86,7 +81,7 @@ mod tests {
     fn causes_have_a_bound() {
         let mut causes = Causes::default();
         for n in 0..1000 {
-            causes.add_text("a", n.to_string());
+            causes.add("a", n.to_string());
         }
         assert_eq!((causes.0.len(), causes.0.last().unwrap().count), (CAUSES_MAX + 1, 950));
     }

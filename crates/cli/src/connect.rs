@@ -67,8 +67,13 @@ impl Targets {
         self.args.throttle.into()
     }
 
+    /// Whether people want to see how far it is.
+    pub(crate) fn wants_progress(&self) -> bool {
+        !self.args.no_progress
+    }
+
     /// The most time for one computer.
-    fn whole(&self) -> Duration {
+    pub(crate) fn whole(&self) -> Duration {
         Duration::from_secs(self.args.timeout)
     }
 
@@ -76,17 +81,22 @@ impl Targets {
     pub(crate) async fn open(&self, host: &str) -> Result<(Client, Namespace, Instant), Error> {
         let end = Instant::now() + self.whole();
         let client = self.builder(host)?.connect().await?;
-        let name = self.namespace(host)?;
-        let step = Step::Login { namespace: name.clone() };
-        let login = tokio::time::timeout_at(end.into(), client.namespace(&name));
-        match login.await {
-            Ok(Ok(namespace)) => Ok((client, namespace, end)),
-            Ok(Err(error)) => {
+        match self.login(&client, host, end).await {
+            Ok(namespace) => Ok((client, namespace, end)),
+            Err(error) => {
                 client.close().await;
                 Err(error)
             }
-            Err(_) => Err(Error::new(step, host, None, rwmi_client::ErrorKind::TimedOut { after: self.whole() })),
         }
+    }
+
+    /// Logs in to the namespace, until then.
+    pub(crate) async fn login(&self, client: &Client, host: &str, end: Instant) -> Result<Namespace, Error> {
+        let name = self.namespace(host)?;
+        let login = tokio::time::timeout_at(end.into(), client.namespace(&name)).await;
+        login.unwrap_or_else(|_| {
+            Err(Error::new(Step::Login { namespace: name.clone() }, host, None, rwmi_client::ErrorKind::TimedOut { after: self.whole() }))
+        })
     }
 
     /// The namespace to log in to: of a moniker its own.

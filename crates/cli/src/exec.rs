@@ -2,6 +2,7 @@
 
 use crate::args::Exec;
 use crate::connect::{INTERRUPTED, Targets, interrupted};
+use crate::many::{Stopped, visit};
 use crate::report::Failure;
 use crate::threads::Threads;
 use rwmi_client::{Error, Events, Namespace, Object, WbemStatus};
@@ -25,30 +26,34 @@ fn start(args: Exec) -> Result<ExitCode, Failure> {
     let targets = Targets::new(args.connect.clone())?;
     let [host] = targets.hosts() else { return Err(Failure::new("a command runs on one computer: -c names several")) };
     let host = host.clone();
-    let threads = Threads::new()?;
-    threads.block_on(async {
+    Threads::new()?.block_on(async {
         let started = AtomicU32::new(0);
-        let carried_out = async {
-            let (client, namespace, end) = targets.open(&host).await?;
-            let done = carry_out(&namespace, &args, &host, line, end, &started).await;
-            drop(namespace);
-            client.close().await;
-            done
-        };
-        tokio::select! {
+        let (stop, stopped) = Stopped::new();
+        let carried_out =
+            visit(&targets, &host, &stopped, |_, namespace, end| carry_out(namespace, &args, &host, line, end, &started, &stopped));
+        let mut carried_out = std::pin::pin!(carried_out);
+        let done = tokio::select! {
             biased;
             // From the first moment on: whoever presses a key hears what became of it.
             () = interrupted() => {
-                let failure = Failure::new(format!("{host}: interrupted"));
-                match started.load(Ordering::Relaxed) {
-                    0 => failure,
-                    pid => failure.hint(goes_on(pid)),
+                let _ = stop.send(true);
+                tokio::select! {
+                    _ = &mut carried_out => {}
+                    () = interrupted() => {}
                 }
-                .print();
-                Ok(ExitCode::from(INTERRUPTED))
+                None
             }
-            done = carried_out => done,
-        }
+            done = &mut carried_out => done?,
+        };
+        Ok(done.unwrap_or_else(|| {
+            let failure = Failure::new(format!("{host}: interrupted"));
+            match started.load(Ordering::Relaxed) {
+                0 => failure,
+                pid => failure.hint(goes_on(pid)),
+            }
+            .print();
+            ExitCode::from(INTERRUPTED)
+        }))
     })
 }
 
@@ -57,12 +62,13 @@ fn goes_on(pid: u32) -> String {
 }
 
 async fn carry_out(
-    namespace: &Namespace,
+    namespace: Namespace,
     args: &Exec,
     host: &str,
     line: String,
     end: Instant,
     started: &AtomicU32,
+    stopped: &Stopped,
 ) -> Result<ExitCode, Failure> {
     let mut stops = namespace.watch(STOPS).events().await?;
     let mut create = namespace.method("Win32_Process", "Create").await?.arg("CommandLine", line.as_str());
@@ -82,7 +88,9 @@ async fn carry_out(
         created.get("ProcessId").map_err(|e| Failure::new(format!("{host}: the process runs and its number is unknown: {e}")))?;
     started.store(pid, Ordering::Relaxed);
     tokio::select! {
-        ended = wait(namespace, &mut stops, pid) => match ended {
+        // Whoever said so does not ask what came of it.
+        () = stopped.told() => Err(Failure::new(format!("{host}: interrupted"))),
+        ended = wait(&namespace, &mut stops, pid) => match ended {
             Ok(status) => Ok(ends_with(host, status)),
             Err(Lost::Error(error)) => Err(Failure::from(error).hint(goes_on(pid))),
             Err(Lost::Untold) => Err(Failure::new(format!("{host}: process {pid} ended, and nobody told with which status"))),

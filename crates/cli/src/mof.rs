@@ -1,16 +1,16 @@
 //! `rwmi mof`: classes and instances from MOF files to a server, and classes from a server as MOF.
 
 use crate::args::{MofAction, MofCompile, MofExport};
-use crate::connect::{INTERRUPTED, Targets, interrupted};
+use crate::connect::Targets;
+use crate::many::{Text, Trouble, print_texts};
 use crate::report::Failure;
-use crate::threads::Threads;
 use rwmi_cim::mof::{self, MofError, PutMode, Target};
 use rwmi_cim::{Class, Flavor, Instance, Object, ObjectPath, Operation, PutOptions, WbemStatus};
 use rwmi_client::{Client, Depth, Error, ErrorKind, Namespace};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -19,21 +19,10 @@ use tokio::task::block_in_place;
 
 /// Compiles or exports.
 pub(crate) fn run(action: MofAction) -> Result<ExitCode, Failure> {
-    let threads = Threads::new()?;
-    threads.block_on(async {
-        // Apart from who waits for a key: a compilation holds its thread while the server is asked.
-        let work = tokio::spawn(async move {
-            match action {
-                MofAction::Compile(args) => compile(args).await,
-                MofAction::Export(args) => export(args).await,
-            }
-        });
-        tokio::select! {
-            biased;
-            () = interrupted() => Ok(ExitCode::from(INTERRUPTED)),
-            done = work => done.unwrap_or_else(|e| Err(Failure::new(format!("broke down: {e}")))),
-        }
-    })
+    match action {
+        MofAction::Compile(args) => compile(args),
+        MofAction::Export(args) => export(args),
+    }
 }
 
 /// A text that is not compiled is told with its places.
@@ -41,43 +30,59 @@ fn refused(errors: &[MofError]) -> Failure {
     Failure::new(errors.iter().map(MofError::render).collect::<Vec<_>>().join("\n"))
 }
 
-async fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
+/// What is compiled into each server.
+struct Source {
+    document: mof::Document,
+    /// Where included files are.
+    directory: PathBuf,
+    /// Where it goes without a pragma.
+    namespace: String,
+    check: bool,
+}
+
+fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
     // Nothing is asked of anybody for a text that is no MOF.
     let octets = read(&args.file).map_err(|e| Failure::new(format!("{}: {e}", args.file.display())))?;
     let document = mof::parse_octets(&args.file.display().to_string(), &octets).map_err(|errors| refused(&errors))?;
     let namespace = args.connect.namespace.replace('/', r"\");
     let targets = Targets::new(args.connect)?;
     let several = 1 < targets.hosts().len();
-    for host in targets.hosts() {
-        let (client, home, _) = targets.open(host).await?;
-        let mut server = Server {
-            client: client.clone(),
-            home: home.clone(),
-            handle: Handle::current(),
-            directory: args.file.parent().map(Path::to_owned).unwrap_or_default(),
-            seen: RefCell::default(),
-            failed: RefCell::default(),
-            namespaces: BTreeSet::new(),
-            deleted: Vec::new(),
-            operations: Vec::new(),
-        };
-        let compiled = block_in_place(|| mof::compile_into(&document, &namespace, &mut server));
-        let Server { failed, operations, .. } = server;
-        if let Some(error) = failed.into_inner() {
-            return Err(error.into());
+    let directory = args.file.parent().map(Path::to_owned).unwrap_or_default();
+    let source = Arc::new(Source { document, directory, namespace, check: args.check });
+    print_texts(targets, move |client, home, host| {
+        let source = source.clone();
+        async move {
+            let done = put(&source, client, home).await?;
+            let verb = if source.check { "would be put" } else { "put" };
+            let place = if several { format!("{host}: ") } else { String::new() };
+            Ok(format!("{place}{} classes and {} instances {verb}, {} deleted\n", done.classes, done.instances, done.deleted).into())
         }
-        let done = compiled.map_err(|e| refused(&[e]))?;
-        if !args.check {
-            apply(&client, &home, &operations).await?;
-        }
-        drop(home);
-        client.close().await;
-        let verb = if args.check { "would be put" } else { "put" };
-        let place = if several { format!("{host}: ") } else { String::new() };
-        let text = format!("{place}{} classes and {} instances {verb}, {} deleted\n", done.classes, done.instances, done.deleted);
-        print(&text)?;
+    })
+}
+
+/// Compiles against the classes of a server, and puts what is declared.
+async fn put(source: &Source, client: Client, home: Namespace) -> Result<mof::Compiled, Trouble> {
+    let mut server = Server {
+        client: client.clone(),
+        home: home.clone(),
+        handle: Handle::current(),
+        directory: source.directory.clone(),
+        seen: RefCell::default(),
+        failed: RefCell::default(),
+        namespaces: BTreeSet::new(),
+        deleted: Vec::new(),
+        operations: Vec::new(),
+    };
+    let compiled = block_in_place(|| mof::compile_into(&source.document, &source.namespace, &mut server));
+    let Server { failed, operations, .. } = server;
+    if let Some(error) = failed.into_inner() {
+        return Err(error.into());
     }
-    Ok(ExitCode::SUCCESS)
+    let done = compiled.map_err(|e| refused(&[e]))?;
+    if !source.check {
+        apply(&client, &home, &operations).await?;
+    }
+    Ok(done)
 }
 
 /// Sends what a text declares: as one change, or one after the other where the server does not know how.
@@ -271,34 +276,36 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-async fn export(args: MofExport) -> Result<ExitCode, Failure> {
+fn export(args: MofExport) -> Result<ExitCode, Failure> {
     let targets = Targets::new(args.connect)?;
-    for host in targets.hosts() {
-        let (client, namespace, _) = targets.open(host).await?;
-        let text = if args.standard {
-            let standard = mof::print_standard(&exported(&namespace, &args.classes, args.system, true).await?);
-            tell_changes(namespace.name(), &standard.changes);
-            standard.text
-        } else {
-            let mut text = format!("#pragma namespace(\"\\\\\\\\.\\\\{}\")\n", namespace.name().replace('\\', r"\\"));
-            for class in exported(&namespace, &args.classes, args.system, false).await? {
-                // What goes in again declares no class of the system: every namespace has them.
-                if args.instances && !args.system && class.name.starts_with("__") {
-                    continue;
+    let several = 1 < targets.hosts().len();
+    let wanted = Arc::new((args.classes, args.system, args.standard, args.instances));
+    print_texts(targets, move |_, namespace, host| {
+        let wanted = wanted.clone();
+        async move {
+            let (classes, system, standard, with_instances) = &*wanted;
+            let (mut text, mut aside) = (if several { format!("// {host}\n") } else { String::new() }, String::new());
+            if *standard {
+                let standard = mof::print_standard(&exported(&namespace, classes, *system, true).await?);
+                aside = changes(namespace.name(), &standard.changes);
+                text += &standard.text;
+            } else {
+                text += &format!("#pragma namespace(\"\\\\\\\\.\\\\{}\")\n", namespace.name().replace('\\', r"\\"));
+                for class in exported(&namespace, classes, *system, false).await? {
+                    // What goes in again declares no class of the system: every namespace has them.
+                    if *with_instances && !system && class.name.starts_with("__") {
+                        continue;
+                    }
+                    text += "\n";
+                    text += &mof::print_class(&class);
                 }
-                text += "\n";
-                text += &mof::print_class(&class);
+                if *with_instances {
+                    instances(&namespace, classes, &mut text).await?;
+                }
             }
-            if args.instances {
-                instances(&namespace, &args.classes, &mut text).await?;
-            }
-            text
-        };
-        drop(namespace);
-        client.close().await;
-        print(&text)?;
-    }
-    Ok(ExitCode::SUCCESS)
+            Ok(Text { out: text, aside })
+        }
+    })
 }
 
 /// The classes of a namespace, in an order in which they can be declared; those that are named, else all. With `needed` also those
@@ -331,15 +338,16 @@ async fn exported(namespace: &Namespace, names: &[String], system: bool, needed:
     Ok(classes)
 }
 
-/// Says on standard error what a text in the standard's words does not say as WMI does.
-fn tell_changes(namespace: &str, changes: &[mof::Change]) {
+/// What a text in the standard's words does not say as WMI does.
+fn changes(namespace: &str, changes: &[mof::Change]) -> String {
     let most = 3;
-    eprintln!("not said as WMI says it:\n  pragma namespace: left out (1: {namespace})");
+    let mut text = format!("not said as WMI says it:\n  pragma namespace: left out (1: {namespace})\n");
     for change in changes {
         let places: Vec<&str> = change.places.iter().take(most).map(String::as_str).collect();
         let more = if change.places.len() > most { ", ..." } else { "" };
-        eprintln!("  {} ({}: {}{more})", change.what, change.places.len(), places.join(", "));
+        text += &format!("  {} ({}: {}{more})\n", change.what, change.places.len(), places.join(", "));
     }
+    text
 }
 
 /// Prints what the server stores: not namespaces, which have classes of their own, not what it says of itself, not what providers tell.
@@ -365,11 +373,4 @@ async fn instances(namespace: &Namespace, names: &[String], text: &mut String) -
         }
     }
     Ok(())
-}
-
-fn print(text: &str) -> Result<(), Failure> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Failure::new(format!("cannot write to standard output: {e}"))),
-        _ => Ok(()),
-    }
 }

@@ -232,6 +232,15 @@ impl ClientBuilder {
         Client::connect(self.way()?).await
     }
 
+    /// As [`ClientBuilder::connect`], unless `stop` is over before: then nothing, and what was made on the computer meanwhile is
+    /// given back, for two seconds at most. Dropping the future of `connect` leaves that to the server, which finds it minutes later.
+    ///
+    /// # Errors
+    /// As [`ClientBuilder::connect`].
+    pub async fn connect_unless(self, stop: impl Future<Output = ()>) -> Result<Option<Client>, Error> {
+        Client::connect_unless(self.way()?, stop).await
+    }
+
     /// The way that the settings describe.
     pub(crate) fn way(&self) -> Result<Way, Error> {
         self.check().map_err(|misuse| Error::misuse(&self.host, misuse))

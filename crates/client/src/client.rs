@@ -57,6 +57,10 @@ impl Client {
         Ok(Client { session: connect::connect(way).await? })
     }
 
+    pub(crate) async fn connect_unless(way: Way, stop: impl Future<Output = ()>) -> Result<Option<Client>, Error> {
+        Ok(connect::connect_unless(way, stop).await?.map(|session| Client { session }))
+    }
+
     pub(crate) fn of(session: Arc<Session>) -> Client {
         Client { session }
     }

@@ -2,7 +2,7 @@
 
 use crate::builder::{full_name, own_name};
 use crate::client::State;
-use crate::session::{Core, Session, open_error, present, protocol};
+use crate::session::{Core, FAREWELL, Session, open_error, present, protocol};
 use crate::way::{Line, Way};
 use crate::{Error, ErrorKind, Step};
 use rwmi_dcom::client::{Alive, Fallback, OtherAddresses, SelectOptions, activate, endpoints, server_alive2};
@@ -12,8 +12,9 @@ use rwmi_net::RpcChannel;
 use rwmi_rpc::ChannelError;
 use rwmi_wbem::interfaces::*;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// Addresses of bindings that are tried behind the named host.
 const ENDPOINTS_MAX: usize = 8;
@@ -22,6 +23,14 @@ const ENDPOINTS_MAX: usize = 8;
 struct Progress(Mutex<(Step, u16)>);
 
 impl Progress {
+    fn new(way: &Way) -> Progress {
+        Progress(Mutex::new((Step::Connect, way.endpoint_port)))
+    }
+
+    fn now(&self) -> (Step, u16) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn at(&self, step: Step, port: u16) {
         tracing::debug!(%step, port);
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (step, port);
@@ -30,14 +39,38 @@ impl Progress {
 
 /// Connects, within the time for the whole.
 pub(crate) async fn connect(way: Way) -> Result<Arc<Session>, Error> {
+    let progress = Progress::new(&way);
+    timed(&Arc::new(way), &progress).await
+}
+
+/// As [`connect`], unless `stop` is over before. What may have been made on the computer by then is taken and given back, for
+/// which it has the time of a farewell.
+pub(crate) async fn connect_unless(way: Way, stop: impl Future<Output = ()>) -> Result<Option<Arc<Session>>, Error> {
+    let progress = Progress::new(&way);
     let way = Arc::new(way);
-    let progress = Progress(Mutex::new((Step::Connect, way.endpoint_port)));
-    let steps = steps(&way, &progress);
+    let mut connecting = pin!(timed(&way, &progress));
+    tokio::select! {
+        biased;
+        connected = &mut connecting => return connected.map(Some),
+        () = stop => {}
+    }
+    // Before the activation nothing is anybody's.
+    if progress.now().0 != Step::Connect
+        && progress.now().0 != Step::ServerAlive
+        && let Ok(Ok(session)) = timeout(FAREWELL, connecting).await
+    {
+        session.close().await;
+    }
+    Ok(None)
+}
+
+async fn timed(way: &Arc<Way>, progress: &Progress) -> Result<Arc<Session>, Error> {
+    let steps = steps(way, progress);
     let Some(whole) = way.timeouts.whole else { return steps.await };
     match timeout_at(Instant::now() + whole, steps).await {
         Ok(result) => result,
         Err(_) => {
-            let (step, port) = progress.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let (step, port) = progress.now();
             Err(way.error(step, port, ErrorKind::TimedOut { after: whole }))
         }
     }

@@ -19,7 +19,7 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// How long giving everything back may take when the last handle is gone.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The state of a session, shared by its handles, its objects and its task.
 pub(crate) struct Core {

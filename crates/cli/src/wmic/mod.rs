@@ -5,6 +5,7 @@ mod arguments;
 use crate::args::{Password, Place};
 use crate::connect::{INTERRUPTED, interrupted};
 use crate::local::{Local, is_local};
+use crate::many::{Stopped, connected};
 use crate::password;
 use crate::threads::Threads;
 use arguments::{Arguments, Request};
@@ -79,10 +80,19 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         Err(failure) => return failed(Error::misuse(&arguments.host, Misuse::Option(failure.message))),
     };
     let done = threads.block_on(async {
+        let (stop, stopped) = Stopped::new();
+        let mut asking = std::pin::pin!(ask(&arguments, logon, &stopped));
         tokio::select! {
             biased;
-            () = interrupted() => None,
-            result = ask(&arguments, logon) => Some(result),
+            () = interrupted() => {
+                let _ = stop.send(true);
+                tokio::select! {
+                    _ = &mut asking => {}
+                    () = interrupted() => {}
+                }
+                None
+            }
+            result = &mut asking => Some(result),
         }
     });
     match done {
@@ -128,7 +138,7 @@ fn logon(arguments: &mut Arguments) -> Result<Option<Credentials>, Misuse> {
     Credentials::new(&account, secret).map(Some)
 }
 
-async fn ask(arguments: &Arguments, logon: Option<Credentials>) -> Result<(), Ended> {
+async fn ask(arguments: &Arguments, logon: Option<Credentials>, stopped: &Stopped) -> Result<(), Ended> {
     let Arguments { host, query, .. } = arguments;
     let mut builder = Client::builder(host);
     if arguments.negotiate {
@@ -146,13 +156,10 @@ async fn ask(arguments: &Arguments, logon: Option<Credentials>) -> Result<(), En
     } else if let Some(credentials) = logon {
         builder = builder.credentials(credentials);
     }
-    let client = builder.connect().await?;
-    let result = rows(&client, arguments, query).await;
-    client.close().await;
-    result
+    connected(builder, stopped, async |client| rows(&client, arguments, query, stopped).await).await.map(drop)
 }
 
-async fn rows(client: &Client, arguments: &Arguments, query: &str) -> Result<(), Ended> {
+async fn rows(client: &Client, arguments: &Arguments, query: &str, stopped: &Stopped) -> Result<(), Ended> {
     let namespace = client.namespace(arguments.namespace.as_deref().unwrap_or(r"root\cimv2")).await?;
     // Flags 0x110: rows at once, with their keys, and an enumerator that goes back.
     let query = namespace.query(query).without_local_check().ensure_locatable(true).rewindable(true);
@@ -164,7 +171,12 @@ async fn rows(client: &Client, arguments: &Arguments, query: &str) -> Result<(),
     let mut wmic = WmicText::new(style);
     let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout());
     let unwritten = |e: io::Error| if e.kind() == io::ErrorKind::BrokenPipe { Ended::Unread } else { Ended::Unwritten };
-    while let Some(row) = rows.next().await {
+    loop {
+        let next = tokio::select! {
+            next = rows.next() => next,
+            () = stopped.told() => None,
+        };
+        let Some(row) = next else { break };
         let row = match row {
             Ok(row) => row,
             Err(error) => {
