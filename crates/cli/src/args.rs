@@ -5,6 +5,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use rwmi_auth::AuthLevel;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// WMI for every machine: query and serve Windows Management Instrumentation from anywhere.
 #[derive(Debug, Parser)]
@@ -123,12 +124,23 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
 
+    /// Longest time until a computer takes a connection, in seconds: 0.5 is half of one
+    #[arg(long, value_name = "SECS", default_value = "5", value_parser = seconds)]
+    pub(crate) connect_timeout: Duration,
+
     /// Fetch rows one by one with IEnumWbemClassObject::Next, as old servers need it
     #[arg(long)]
     pub(crate) no_smart_enum: bool,
 
     #[command(flatten)]
     pub(crate) place: Place,
+}
+
+/// A time from a millisecond to a day.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let time = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    time.filter(|t| (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(t))
+        .ok_or_else(|| "not from 0.001 to 86400 seconds".into())
 }
 
 /// Where a password comes from: standard input, a file, $RWMI_PASSWORD, or a prompt.

@@ -119,7 +119,13 @@ impl Targets {
                 Level::Delegate => Impersonation::Delegate,
             })
             .smart_enumeration(!args.no_smart_enum)
-            .timeouts(Timeouts { connect: s(5).min(whole), handshake: s(10).min(whole), call: whole, quiet: whole, whole: Some(whole) });
+            .timeouts(Timeouts {
+                connect: args.connect_timeout.min(whole),
+                handshake: s(10).min(whole),
+                call: whole,
+                quiet: whole,
+                whole: Some(whole),
+            });
         if let Some(authority) = &args.authority {
             builder = builder.authority(authority);
         }

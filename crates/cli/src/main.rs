@@ -24,6 +24,7 @@ mod serve;
 mod threads;
 mod watch;
 mod wmic;
+mod wmic_exe;
 
 use args::{Cli, Command};
 use clap::Parser;

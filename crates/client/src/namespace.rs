@@ -49,6 +49,11 @@ impl Namespace {
         &self.name
     }
 
+    /// The computer, as the caller named it.
+    pub fn host(&self) -> &str {
+        &self.session.core.way.host
+    }
+
     /// A query, to be run by one of its methods.
     ///
     /// ```no_run

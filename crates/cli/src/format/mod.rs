@@ -34,6 +34,7 @@ mod zabbix;
 
 pub(crate) use json::value_json;
 pub(crate) use style::Style;
+pub(crate) use text::{harmless, readable};
 
 use crate::local::own_name;
 use rwmi_cim::{Entity, SystemProperty, Value};

@@ -3,7 +3,7 @@
 use rwmi_cim::{DateTime, Entity, Value};
 
 /// A value on one line, without anything that could steer a terminal.
-pub(super) fn readable(value: &Value) -> String {
+pub(crate) fn readable(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Boolean(b) => if *b { "True" } else { "False" }.into(),
@@ -30,7 +30,7 @@ pub(super) fn readable(value: &Value) -> String {
 }
 
 /// Replaces line breaks and tabs by spaces, and every other control character, C1 and bidirectional override by U+FFFD.
-pub(super) fn harmless(text: &str) -> String {
+pub(crate) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',

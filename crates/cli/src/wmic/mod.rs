@@ -49,6 +49,9 @@ Example: wmic -A auth --namespace root/cimv2 //srv01 \"SELECT Caption FROM Win32
 
 /// Runs it with the arguments behind its name.
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    if crate::wmic_exe::is_meant(arguments) {
+        return crate::wmic_exe::run(arguments);
+    }
     let printed = |text: &str| match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,

@@ -17,3 +17,4 @@ mod support;
 mod usage;
 mod watch;
 mod wmic;
+mod wmic_exe;
