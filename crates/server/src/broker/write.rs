@@ -1,7 +1,7 @@
 //! Writing: classes and instances that the repository holds.
 
 use super::locale::namespace_of_texts;
-use super::{Broker, Failure, permanent};
+use super::{Broker, Failure, events, permanent};
 use crate::access::Rights;
 use crate::store::Batch;
 use rwmi_cim::schema::{self, ClassDecl};
@@ -149,6 +149,7 @@ fn one(batch: &mut Batch<'_>, cx: &RequestContext, op: &Operation) -> Result<Opt
             None => {
                 let signed = permanent::signed(&batch.tree(), cx, namespace, instance)?;
                 let stored = batch.put_instance(namespace, &signed, options)?;
+                events::check_timer(&stored)?;
                 // Only for what is signed: a tree with the change in it costs a copy.
                 if let Cow::Owned(_) = signed {
                     permanent::check(&batch.tree(), namespace, &stored)?;

@@ -83,9 +83,9 @@ impl BoundEvent {
 
     /// Whether an event matches. The error is that of a value that could not be decoded.
     ///
-    /// An event of a class that came to be after the query was bound is looked at too, more slowly.
+    /// An event of a class that came to be, or changed, after the query was bound is looked at too, more slowly.
     pub fn matches(&self, event: &Object) -> Result<bool, ObjectError> {
-        match self.bound(&event.class().name) {
+        match self.bound_as_it_is(event.class()) {
             Some(bound) => bound.select.matches(event),
             None => match self.late(event.class()) {
                 Some(select) => select.matches(event),
@@ -97,7 +97,7 @@ impl BoundEvent {
     /// The row of an event: whole under `*`, otherwise with the listed properties. Of `TargetInstance.Name` the whole
     /// `TargetInstance` is shown. A row never says where it lives.
     pub fn project(&self, event: &Object) -> Object {
-        let row = match self.bound(&event.class().name) {
+        let row = match self.bound_as_it_is(event.class()) {
             Some(bound) => bound.projection.apply(event),
             None => match self.0.event.select.project(event.class(), ProjectOptions::default()) {
                 Ok(projection) => projection.apply(event),
@@ -109,6 +109,15 @@ impl BoundEvent {
 
     fn bound(&self, class: &str) -> Option<&Bound> {
         self.0.classes.iter().find(|b| names_equal(&b.class.name, class))
+    }
+
+    /// What was bound of a class, where the class has still the properties that it had then.
+    fn bound_as_it_is(&self, class: &Arc<Class>) -> Option<&Bound> {
+        let same = |b: &&Bound| {
+            let (then, now) = (&b.class.properties, &class.properties);
+            Arc::ptr_eq(&b.class, class) || then.len() == now.len() && then.iter().zip(now).all(|(a, b)| a.name == b.name && a.ty == b.ty)
+        };
+        self.bound(&class.name).filter(same)
     }
 
     fn late(&self, class: &Arc<Class>) -> Option<BoundSelect> {

@@ -167,6 +167,14 @@ impl EventPlan {
     }
 }
 
+impl EventPlan {
+    /// Whether what has to be watched may be other when this class comes, goes or changes: it is one of events that the query asks
+    /// for, or one whose instances it does.
+    pub fn is_about(&self, class: &Class) -> bool {
+        class.is_a(&self.event.event().select.class.text) || Change::ALL.iter().any(|change| self.may_concern(class, *change))
+    }
+}
+
 impl Event {
     /// Ties the query to the classes of a namespace and says what has to be watched.
     ///

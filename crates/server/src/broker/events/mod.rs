@@ -20,6 +20,7 @@ mod tests;
 pub(crate) use make::{event as service_event, filetime};
 pub(crate) use queue::Notice;
 pub(crate) use quota::{Kind, permanent_max};
+pub(crate) use timer::check as check_timer;
 
 use super::Failure;
 use crate::cursor::weight;
@@ -74,6 +75,10 @@ struct Sub {
     groups: Option<Groups>,
     /// Classes that came to be later and are polled too.
     later: Mutex<Vec<Later>>,
+    /// Classes of events whose providers are listened to.
+    heard: Mutex<Vec<Heard>>,
+    /// Why classes that came to be later cannot be watched, as it was told last.
+    unwatched: Mutex<Option<Failure>>,
     runtime: tokio::runtime::Handle,
     /// Whom the events are for, where it is the service that waits.
     consumer: Option<String>,
@@ -113,13 +118,19 @@ struct Later {
     _seat: quota::Taken,
 }
 
+/// A class of events whose provider is listened to.
+#[derive(Debug)]
+struct Heard {
+    class: Arc<Class>,
+    source: Option<Arc<Source>>,
+}
+
 /// A subscription: the events of a query, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     sub: Arc<Sub>,
     hub: Weak<Hub>,
     _polls: Vec<Arc<Poller>>,
-    _sources: Vec<Arc<Source>>,
     _seat: quota::Taken,
     _grouping: Option<Task>,
 }
@@ -242,6 +253,8 @@ impl Hub {
             queue: Queue::new(self.waiting.clone()),
             groups,
             later: Mutex::default(),
+            heard: Mutex::default(),
+            unwatched: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             consumer: match kind {
                 Kind::Temporary => None,
@@ -249,23 +262,16 @@ impl Hub {
             },
             plan,
         });
-        let mut subscription = Subscription {
-            sub: sub.clone(),
-            hub: Arc::downgrade(self),
-            _polls: Vec::new(),
-            _sources: Vec::new(),
-            _seat: seat,
-            _grouping: None,
-        };
+        let mut subscription =
+            Subscription { sub: sub.clone(), hub: Arc::downgrade(self), _polls: Vec::new(), _seat: seat, _grouping: None };
         self.watching.write().unwrap_or_else(PoisonError::into_inner).entry(sub.namespace.clone()).or_default().push(sub.clone());
         // Before it was seen to wait, the namespace may have gone.
         if self.repository.tree().namespace(&cx.namespace).is_none() {
             return Err(no_namespace());
         }
         let polls = futures_util::future::try_join_all(sub.plan.polls.iter().map(|p| self.poll(&sub, p)));
-        let (polls, sources) = futures_util::future::try_join(polls, self.listen(&sub)).await?;
+        let (polls, ()) = futures_util::future::try_join(polls, self.listen(&sub)).await?;
         subscription._polls = polls;
-        subscription._sources = sources;
         if sub.groups.is_some() {
             subscription._grouping = Some(Task(tokio::spawn(group::run(Arc::downgrade(self), sub)).abort_handle()));
         }
@@ -367,12 +373,14 @@ impl Hub {
             }
             Subject::Class { before, after } => {
                 let Some(kind) = make::change_of(before.as_ref(), after.as_ref()) else { return };
-                if after.as_ref().is_some_and(|c| c.provider().is_some()) {
-                    for sub in self.concerned(&change.namespace, |s| s.plan.interval.is_some()) {
+                let sides = || before.iter().chain(after);
+                if sides().any(|c| c.qualifiers.text("provider").is_some()) {
+                    for sub in self.concerned(&change.namespace, |s| sides().any(|c| s.plan.is_about(c))) {
                         let (hub, runtime) = (self.me.clone(), sub.runtime.clone());
+                        let sub = Arc::downgrade(&sub);
                         runtime.spawn(async move {
-                            if let Some(hub) = hub.upgrade() {
-                                hub.poll_later(&Arc::downgrade(&sub)).await;
+                            if let (Some(hub), Some(sub)) = (hub.upgrade(), sub.upgrade()) {
+                                hub.watch_later(&sub).await;
                             }
                         });
                     }
@@ -398,15 +406,24 @@ impl Hub {
         }
     }
 
-    /// Polls what came to be since a subscription began.
-    async fn poll_later(self: &Arc<Hub>, sub: &Weak<Sub>) {
-        let Some(sub) = sub.upgrade() else { return };
+    /// Polls and listens to what came to be, or changed, since a subscription began.
+    async fn watch_later(self: &Arc<Hub>, sub: &Arc<Sub>) {
         let tree = self.repository.tree();
         let Some(namespace) = tree.namespace(&sub.namespace) else { return };
         let plan = match sub.plan.event.event().plan(&Schema(namespace), &PlanOptions::default()) {
             Ok(plan) => plan,
-            Err(error) => return sub.queue.failed(&error.into()),
+            Err(error) => {
+                // Once, until there is something else to say.
+                let failure = Failure::from(error);
+                let before = sub.unwatched.lock().unwrap_or_else(PoisonError::into_inner).replace(failure.clone());
+                if before.as_ref() != Some(&failure) {
+                    sub.queue.failed(&failure);
+                }
+                return;
+            }
         };
+        sub.unwatched.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.listen_later(sub, &plan).await;
         for poll in &plan.polls {
             let class = fold(&poll.class.name);
             let taken = {
@@ -417,7 +434,7 @@ impl Hub {
                 self.quota.poll(&tree, &sub.cx.user).map(|seat| later.push(Later { class: class.clone(), _poller: None, _seat: seat }))
             };
             let polled = match taken {
-                Ok(()) => self.poll(&sub, poll).await,
+                Ok(()) => self.poll(sub, poll).await,
                 Err(failure) => Err(failure),
             };
             let mut later = sub.later.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Providers that tell of events themselves: each class of events is listened to once for each account that asks for it.
 
-use super::{Hub, Sub, Task, View, group};
+use super::{EventPlan, Heard, Hub, Sub, Task, View, group};
 use crate::broker::Failure;
 use crate::store::fold;
 use futures_util::FutureExt;
@@ -53,23 +53,65 @@ impl std::fmt::Debug for Listening {
 
 impl Hub {
     /// Listens to every provider of events that a subscription asks for. All of them listen when this returns.
-    pub(super) async fn listen(self: &Arc<Hub>, sub: &Arc<Sub>) -> Result<Vec<Arc<Source>>, Failure> {
-        let mut sources = Vec::new();
+    pub(super) async fn listen(self: &Arc<Hub>, sub: &Arc<Sub>) -> Result<(), Failure> {
         let from = &sub.plan.event.event().select.class;
         for class in sub.plan.event.classes() {
-            let Some(name) = class.qualifiers.text("provider") else { continue };
-            let source = match self.providers.get(&fold(name)) {
-                Some(provider) => self.listen_to(sub, class, provider).await,
-                None => Err(Failure::new(WbemStatus::PROVIDER_NOT_FOUND, format!("no provider {name:?} tells of {}", class.name))),
-            };
-            match source {
-                Ok(source) => sources.push(source),
+            match self.hear(sub, class).await {
                 Err(failure) if from.is(&class.name) => return Err(failure),
                 // The others still tell.
                 Err(failure) => sub.queue.failed(&failure),
+                Ok(()) => {}
             }
         }
-        Ok(sources)
+        Ok(())
+    }
+
+    /// Listens to what came to be or changed, and no longer to what is gone.
+    pub(super) async fn listen_later(self: &Arc<Hub>, sub: &Arc<Sub>, plan: &EventPlan) {
+        sub.heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|h| plan.event.classes().any(|c| names_equal(&c.name, &h.class.name)));
+        for class in plan.event.classes() {
+            if let Err(failure) = self.hear(sub, class).await {
+                sub.queue.failed(&failure);
+            }
+        }
+    }
+
+    /// Listens to the provider of a class of events, where it has one and is not listened to yet.
+    async fn hear(self: &Arc<Hub>, sub: &Arc<Sub>, class: &Arc<Class>) -> Result<(), Failure> {
+        let Some(name) = class.qualifiers.text("provider") else { return Ok(()) };
+        let heard = || sub.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        {
+            let mut heard = heard();
+            if heard.iter().any(|h| Arc::ptr_eq(&h.class, class)) {
+                return Ok(());
+            }
+            // A class that changed is another one: what was listened to is let go when this one is.
+            match heard.iter_mut().find(|h| names_equal(&h.class.name, &class.name)) {
+                Some(other) => other.class = class.clone(),
+                None => heard.push(Heard { class: class.clone(), source: None }),
+            }
+        }
+        let source = match self.providers.get(&fold(name)) {
+            Some(provider) => self.listen_to(sub, class, provider).await,
+            None => Err(Failure::new(WbemStatus::PROVIDER_NOT_FOUND, format!("no provider {name:?} tells of {}", class.name))),
+        };
+        let mut heard = heard();
+        let this = heard.iter_mut().find(|h| Arc::ptr_eq(&h.class, class));
+        match (source, this) {
+            (Ok(source), Some(this)) => this.source = Some(source),
+            // It went or changed meanwhile.
+            (Ok(_), None) => {}
+            (Err(failure), this) => {
+                if let Some(this) = this {
+                    this.source = None;
+                }
+                return Err(failure);
+            }
+        }
+        Ok(())
     }
 
     async fn listen_to(

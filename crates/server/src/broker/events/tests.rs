@@ -8,6 +8,9 @@ use rwmi_cim::{DateTime, Enumerate, Instance, ObjectPath, Operation, ProviderRes
 use std::sync::Mutex;
 use tokio::sync::watch;
 
+mod later;
+mod timers;
+
 const MOF: &str = r#"
 class Thing { [key] string Name; uint32 Size; };
 class Special : Thing { string Extra; };
@@ -362,27 +365,6 @@ async fn who_joins_later_sees_what_comes_later() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_class_that_comes_later_is_polled_too() {
-    let w = world();
-    let disks = w.watch("SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'Disk'").await;
-    let tree = w.hub().repository.tree();
-    let disk = tree.namespace(r"root\a").unwrap().class("Disk", true).unwrap();
-    w.polled.set(&[("C:", 1)]);
-    check_next(&disks, "__InstanceCreationEvent TargetInstance=Disk.Name=\"C:\"/1").await;
-    let new = Class { name: "Tray".into(), derivation: vec!["Disk".into()], ..(**disk).clone() };
-    w.run(Operation::PutClass { class: Arc::new(new), options: PutOptions::default() }).await;
-    while w.hub().polls_running() < 3 || disks.sub.later.lock().unwrap().iter().any(|l| l._poller.is_none()) {
-        tokio::task::yield_now().await;
-    }
-    w.polled.set(&[("C:", 1), ("E:", 1)]);
-    let mut both = vec![show(&next(&disks).await), show(&next(&disks).await)];
-    both.sort();
-    assert_eq!(both, ["Disk", "Tray"].map(|c| format!("__InstanceCreationEvent TargetInstance={c}.Name=\"E:\"/1")));
-    drop(disks);
-    assert_eq!(w.hub().polls_running(), 0);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_provider_that_fails_or_hangs_is_told_once_and_delays_nobody() {
     let w = world();
     let query = "SELECT * FROM __InstanceCreationEvent WITHIN 5 WHERE TargetInstance ISA 'Disk'";
@@ -544,69 +526,6 @@ async fn an_account_has_so_many_subscriptions_and_no_more() {
     held.push(w.watch(query).await);
     drop(held);
     assert!(w.hub().watching.read().unwrap().is_empty());
-}
-
-async fn timers(w: &World) -> Task {
-    Task(tokio::spawn(w.hub().clone().run_timers()).abort_handle())
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_timer_goes_off_again_and_again_until_it_is_deleted() {
-    let w = world();
-    let _timers = timers(&w).await;
-    let x = w.watch("SELECT * FROM __TimerEvent WHERE TimerId = 'X'").await;
-    for id in ["x", "other"] {
-        w.put("__IntervalTimerInstruction", &[("TimerId", id.into()), ("IntervalBetweenEvents", 500u32.into())]).await;
-    }
-    let begun = Instant::now();
-    for n in 1..=3u32 {
-        let event = next(&x).await;
-        assert_eq!((event.get("TimerId"), event.get("NumFirings")), (Ok("x".to_owned()), Ok(1u32)));
-        assert!(begun.elapsed() >= Duration::from_millis(400) * n);
-    }
-    w.delete("__IntervalTimerInstruction.TimerId='x'").await;
-    while x.sub.queue.take().is_some() {}
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    check_none(&x);
-}
-
-#[tokio::test]
-async fn a_point_in_time_comes_once_even_where_it_is_over() {
-    let dir = tempfile::tempdir().unwrap();
-    let fakes = || ["Polled", "Other", "Told", "Mute"].map(Fake::new);
-    let open = || {
-        let fakes = fakes();
-        world_of(Repository::open(dir.path(), &Test).unwrap(), fakes[0].clone(), fakes[1].clone(), fakes)
-    };
-    let query = "SELECT * FROM __TimerEvent";
-    let at = |micros| Value::DateTime(DateTime::from(Timestamp { unix_micros: micros, offset_minutes: 0 }));
-    let w = open();
-    let fired = w.watch(query).await;
-    w.put("__AbsoluteTimerInstruction", &[("TimerId", "past".into()), ("EventDateTime", at(1))]).await;
-    let skipped = [("TimerId", "skipped".into()), ("EventDateTime", at(2)), ("SkipIfPassed", true.into())];
-    w.put("__AbsoluteTimerInstruction", &skipped).await;
-    let running = timers(&w).await;
-    assert_eq!(next(&fired).await.get("TimerId"), Ok("past".to_owned()));
-    let noted = async |w: &World, count: usize| {
-        while w.hub().repository.tree().namespace(r"root\a").unwrap().instances("__TimerNextFiring").count() != count {
-            tokio::task::yield_now().await;
-        }
-    };
-    noted(&w, 2).await;
-    let hub = Arc::downgrade(w.hub());
-    drop((running, fired, w));
-    while hub.strong_count() > 0 {
-        tokio::task::yield_now().await;
-    }
-    // The service starts again: neither comes again, and what is put anew does.
-    let w = open();
-    let fired = w.watch(query).await;
-    let _running = timers(&w).await;
-    w.put("__AbsoluteTimerInstruction", &[("TimerId", "past".into()), ("EventDateTime", at(3))]).await;
-    assert_eq!(next(&fired).await.get("TimerId"), Ok("past".to_owned()));
-    check_none(&fired);
-    w.delete("__AbsoluteTimerInstruction.TimerId='past'").await;
-    noted(&w, 1).await;
 }
 
 #[tokio::test]

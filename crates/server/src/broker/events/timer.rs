@@ -5,8 +5,9 @@
 //! machine slept, `SkipIfPassed` says whether it still goes off.
 
 use super::{Hub, make};
+use crate::broker::Failure;
 use crate::store::{Change, Namespace, Subject, fold, fold_namespace};
-use rwmi_cim::{Instance, ObjectPath, PathKeys, PutOptions, Value};
+use rwmi_cim::{Instance, ObjectPath, PathKeys, PutOptions, Value, WbemStatus};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -23,6 +24,26 @@ pub(super) fn concerns(change: &Change) -> bool {
         Subject::Class { .. } => false,
         Subject::Namespace { .. } => true,
     }
+}
+
+/// Checks a timer as it would be stored.
+///
+/// # Errors
+/// `INVALID_PARAMETER` for one that could never go off: an interval of 0, a date that is no point in time. The documents name no
+/// status for it; Windows stores some of these and is silent.
+pub(crate) fn check(stored: &Instance) -> Result<(), Failure> {
+    let wrong = |why: String| Err(Failure::new(WbemStatus::INVALID_PARAMETER, why));
+    if stored.class.is_a("__IntervalTimerInstruction") && stored.get("IntervalBetweenEvents").and_then(Value::as_integer) == Some(0) {
+        return wrong("IntervalBetweenEvents is 0: it is in milliseconds, and at least 1".into());
+    }
+    if stored.class.is_a("__AbsoluteTimerInstruction")
+        && let Some(Value::DateTime(at)) = stored.get("EventDateTime")
+        && at.timestamp().is_err()
+    {
+        let words = "has to be a point in time with nothing left open, as 20240229235959.000000+060";
+        return wrong(format!("EventDateTime {:?} {words}", at.as_str()));
+    }
+    Ok(())
 }
 
 /// Which timer: folded namespace, class and `TimerId`.
@@ -198,7 +219,7 @@ impl Hub {
         .await;
     }
 
-    async fn change_note(&self, change: impl FnOnce(&crate::store::Repository) -> Result<(), crate::broker::Failure> + Send + 'static) {
+    async fn change_note(&self, change: impl FnOnce(&crate::store::Repository) -> Result<(), Failure> + Send + 'static) {
         let repository = self.repository.clone();
         match tokio::task::spawn_blocking(move || change(&repository)).await {
             Ok(Ok(())) => {}
