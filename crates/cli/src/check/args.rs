@@ -52,9 +52,29 @@ pub(crate) struct Check {
     #[arg(long, value_name = "STATUS", default_value = "unknown")]
     pub(crate) no_data: NoData,
 
-    /// Between two samples of one run, in seconds
-    #[arg(long, value_name = "SECS", default_value_t = 5.0)]
-    pub(crate) delay: f64,
+    /// Of events: the log, which may have % in its name; may be repeated [default: System]
+    #[arg(long, value_name = "LOG")]
+    pub(crate) log: Vec<String>,
+
+    /// Of events: 1 errors, 2 warnings too, 3 information, 4 and 5 audits; or exactly those of a list, 1,3 [default: 1]
+    #[arg(long, value_name = "LEVELS")]
+    pub(crate) severity: Option<String>,
+
+    /// Of events: how long ago they may be where no earlier run has counted them
+    #[arg(long, value_name = "HOURS", default_value_t = 1)]
+    pub(crate) hours: u64,
+
+    /// Of a folder: the folders in it too
+    #[arg(long)]
+    pub(crate) recursive: bool,
+
+    /// Of a length: how often it is looked at for its mean
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub(crate) samples: u32,
+
+    /// Between two samples of one run, in seconds [default: 5; of `cpuq` 1]
+    #[arg(long, value_name = "SECS")]
+    pub(crate) delay: Option<f64>,
 
     /// Take no sample of an earlier run, and keep none
     #[arg(long)]
@@ -71,8 +91,9 @@ pub(crate) struct Check {
     /// What to check
     pub(crate) mode: Mode,
 
-    /// The WQL query of the check `query`
-    pub(crate) query: Option<String>,
+    /// The WQL query of the check `query`; the path of those of files and folders
+    #[arg(value_name = "QUERY|PATH")]
+    pub(crate) subject: Option<String>,
 }
 
 const CHECKING: &str = "Ranges alert outside of [@]start:end; `10` is 0:10, `10:` has no upper limit, `~:10` no lower one, @ alerts inside.
@@ -82,6 +103,9 @@ Examples:
   rwmi check drives -H srv01 -w 80 -c 90
   rwmi check service -H srv01 -c 0 --exclude 'sppsvc'
   rwmi check mem -H srv01 -w _MemFree=2g: -c _MemFree=1g:
+  rwmi check network -H srv01 --only Ethernet -w _SendBytesUtilisation=80
+  rwmi check eventlog -H srv01 --log System,Application -c 0
+  rwmi check fileage -H srv01 C:/backup/last.zip -w 1day -c 2day
   rwmi check query -H srv01 \"SELECT Name, HandleCount FROM Win32_Process\" -w HandleCount=10000
 
 Exit status: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.";

@@ -1,26 +1,36 @@
 //! `rwmi check`: a monitoring plug-in. One line, details, performance data, and the exit status that says it all.
 
 mod args;
+mod counted;
+mod disk_io;
+mod events;
+mod files;
+mod mode;
+mod network;
 mod number;
 mod outcome;
 mod range;
 mod ready;
 mod row;
+mod smart;
 mod state;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use args::{Check, NoData};
-pub(crate) use ready::Mode;
+pub(crate) use mode::Mode;
 
 use crate::connect::{Targets, interrupted};
 use crate::report::Failure;
 use crate::threads::Threads;
+use events::{Bookmark, Wanted};
+use mode::{Input, Pick, Plan, Samples, Wish};
 use number::Number;
 use outcome::{Item, Outcome, Status, Thresholds, harmless, judge, unknown};
 use range::{Kilo, Threshold};
-use ready::{Input, Pick};
 use row::{Counter, Datum, Row, Sample};
 use rwmi_cim::{WbemStatus, names_equal, wql};
-use rwmi_client::{Error, Namespace};
+use rwmi_client::{Client, Error, ErrorKind, Namespace};
 use state::State;
 use std::io::Write;
 use std::process::ExitCode;
@@ -61,18 +71,27 @@ fn print(outcome: &Outcome) -> ExitCode {
 }
 
 fn outcome_of(args: Check) -> Result<Outcome, Failure> {
-    let thresholds = Thresholds { warning: parsed(&args.warning, args.decimal)?, critical: parsed(&args.critical, args.decimal)? };
-    let pick = Pick { only: args.only.clone(), exclude: args.exclude.clone() };
-    let question = match (&args.query, args.mode) {
+    // Networks count in powers of 1000.
+    let decimal = args.decimal || args.mode == Mode::Network;
+    let thresholds = Thresholds { warning: parsed(&args.warning, decimal)?, critical: parsed(&args.critical, decimal)? };
+    let wish = wish(&args)?;
+    let question = match (&args.subject, args.mode) {
         (Some(query), Mode::Query) => Some(Question::new(&args, query, &thresholds)?),
         (None, Mode::Query) => return Err(Failure::usage("the query is missing").hint("rwmi check query \"SELECT ...\" -w FIELD=RANGE")),
-        (Some(_), _) => return Err(Failure::usage("only the check `query` takes a query")),
-        (None, _) => None,
+        (None, mode) if mode.has_path() => {
+            return Err(Failure::usage("the path is missing").hint("rwmi check fileage C:/pagefile.sys -w 1day"));
+        }
+        (Some(_), mode) if !mode.has_path() => {
+            return Err(Failure::usage("only the check `query` takes a query, and those of files a path"));
+        }
+        _ => None,
     };
+    let plans = args.mode.plans(&wish).map_err(Failure::usage)?;
     let about = format!("{}\n{}", args.connect.endpoint_port.unwrap_or(135), args.connect.namespace.to_lowercase());
     let whole = Duration::from_secs(args.connect.timeout);
     let (mode, no_data) = (args.mode, args.no_data);
-    let delay = Duration::try_from_secs_f64(args.delay).map_err(|_| Failure::usage("--delay is no length of time"))?;
+    let delay = Duration::try_from_secs_f64(args.delay.unwrap_or_else(|| mode.delay()))
+        .map_err(|_| Failure::usage("--delay is no length of time"))?;
     let targets = Targets::new(args.connect)?;
     let [host] = targets.hosts() else { return Err(Failure::usage("a check is of one computer")) };
     let host = host.clone();
@@ -90,7 +109,8 @@ fn outcome_of(args: Check) -> Result<Outcome, Failure> {
             let (client, namespace, _) = targets.open(&host).await?;
             let answer = match &question {
                 Some(question) => question.ask(&namespace, &place).await,
-                None => ready(&namespace, mode, &pick, &place).await,
+                None if mode == Mode::Eventlog => event_log(&namespace, &wish, &place).await,
+                None => ready(&client, &namespace, &plans, &wish, &place).await,
             };
             client.close().await;
             answer
@@ -142,23 +162,128 @@ fn parsed(list: &[String], decimal: bool) -> Result<Vec<Threshold>, Failure> {
 type Answer = Result<(Vec<Item>, Option<u64>), Failure>;
 
 /// A check by its plans: where that computer lacks the class of one, by the next.
-async fn ready(namespace: &Namespace, mode: Mode, pick: &Pick, place: &Place) -> Answer {
+async fn ready(client: &Client, namespace: &Namespace, plans: &[Plan], wish: &Wish, place: &Place) -> Answer {
     let mut lacking = None;
-    for plan in mode.plans(pick) {
-        let ask = async || sample(namespace, &plan.query, plan.label).await;
-        let make = |now: &Sample, earlier: Option<&Sample>| (plan.items)(&Input { now, earlier, pick });
-        let answer = if plan.sampled {
-            place.twice(&plan.query, ask, make).await
-        } else {
-            ask().await.map(|now| (make(&now, None), None)).map_err(Into::into)
-        };
-        match answer {
+    for plan in plans {
+        match by_plan(client, namespace, plan, wish, place).await {
             Err(Lack::Class(failure)) => lacking = Some(failure),
             Err(Lack::Other(failure)) => return Err(failure),
             Ok(answer) => return Ok(answer),
         }
     }
     Err(lacking.unwrap_or_else(|| Failure::new("there is no way to make this check")))
+}
+
+async fn by_plan(client: &Client, callers: &Namespace, plan: &Plan, wish: &Wish, place: &Place) -> Result<(Vec<Item>, Option<u64>), Lack> {
+    let named = async |name: Option<&'static str>| match name {
+        Some(name) => client.namespace(name).await.map(Some),
+        None => Ok(None),
+    };
+    let own = named(plan.namespace).await?;
+    let namespace = own.as_ref().unwrap_or(callers);
+    let ask = async || sample(namespace, &plan.query, plan.label).await;
+    let items = |now: &Sample, earlier: Option<&Sample>, more: &[Sample]| (plan.items)(&Input { now, earlier, more, wish });
+    // Behind the first query, which says whether that computer has the class at all.
+    let more = async || {
+        let mut more = Vec::new();
+        for join in &plan.joins {
+            let found = async {
+                let other = named(join.namespace).await?;
+                sample(other.as_ref().unwrap_or(callers), join.query, None).await
+            };
+            more.push(match found.await {
+                Ok(found) => found,
+                // That computer does not tell it.
+                Err(error) if matches!(error.kind(), ErrorKind::Wbem(_)) => Sample::default(),
+                Err(error) => return Err(error),
+            });
+        }
+        Ok(more)
+    };
+    match plan.samples {
+        Samples::One => {
+            let now = ask().await?;
+            Ok((items(&now, None, &more().await?), None))
+        }
+        Samples::Several => {
+            let mut more = Vec::new();
+            let mut now = ask().await?;
+            for _ in 1..wish.samples {
+                tokio::time::sleep(place.delay).await;
+                more.push(std::mem::replace(&mut now, ask().await?));
+            }
+            Ok((items(&now, None, &more), None))
+        }
+        Samples::Two => {
+            let first = std::cell::Cell::new(Some(ask().await?));
+            let more = more().await?;
+            // The first time it is asked for, the sample that is there already.
+            let ask = async || match first.take() {
+                Some(sample) => Ok(sample),
+                None => sample(namespace, &plan.query, plan.label).await,
+            };
+            place.twice(&plan.query, ask, |now, earlier| items(now, earlier, &more)).await
+        }
+        Samples::Remembered => {
+            let kept = Kept::open(place, &plan.query)?;
+            let earlier = kept.load()?.and_then(|text| Sample::from_json(&text, &kept.key));
+            let now = ask().await?;
+            let made = items(&now, earlier.as_ref(), &more().await?);
+            kept.store(&now.to_json(&kept.key))?;
+            Ok((made, None))
+        }
+    }
+}
+
+/// A check of events: those that no run before has counted.
+async fn event_log(namespace: &Namespace, wish: &Wish, place: &Place) -> Answer {
+    let kept = Kept::open(place, &format!("events\n{:?}", (&wish.events, &wish.pick.only, &wish.pick.exclude)))?;
+    let mut bookmark = kept.load()?.and_then(|text| Bookmark::from_json(&text, &kept.key)).unwrap_or_default();
+    let query = wish.events.query(bookmark.since(millis(), wish.events.hours));
+    let now = sample(namespace, &query, None).await?;
+    let items = events::items(&now, &mut bookmark, wish);
+    kept.store(&bookmark.to_json(&kept.key))?;
+    Ok((items, None))
+}
+
+/// The state of one check, where the caller wants one.
+struct Kept {
+    key: String,
+    state: Option<State>,
+}
+
+impl Kept {
+    fn open(place: &Place, what: &str) -> Result<Kept, Failure> {
+        let key = format!("{}\n{what}", place.about);
+        let state = if place.wanted { Some(State::open(&place.dir, &key).map_err(insecure)?) } else { None };
+        Ok(Kept { key, state })
+    }
+
+    fn load(&self) -> Result<Option<Vec<u8>>, Failure> {
+        self.state.as_ref().map_or(Ok(None), State::load).map_err(insecure)
+    }
+
+    fn store(&self, json: &serde_json::Value) -> Result<(), Failure> {
+        self.state.as_ref().map_or(Ok(()), |s| s.store(json.to_string().as_bytes())).map_err(insecure)
+    }
+}
+
+/// What the caller asks for, beside the mode.
+fn wish(args: &Check) -> Result<Wish, Failure> {
+    let usual = Wanted::default();
+    let logs: Vec<String> = args.log.iter().flat_map(|l| l.split(',')).map(|l| l.trim().to_owned()).filter(|l| !l.is_empty()).collect();
+    let severity = args.severity.as_deref().map(Wanted::severity).transpose().map_err(Failure::usage)?;
+    Ok(Wish {
+        pick: Pick { only: args.only.clone(), exclude: args.exclude.clone() },
+        path: if args.mode.has_path() { args.subject.clone().unwrap_or_default() } else { String::new() },
+        recursive: args.recursive,
+        events: Wanted {
+            logs: if logs.is_empty() { usual.logs } else { logs },
+            severity: severity.unwrap_or(usual.severity),
+            hours: args.hours,
+        },
+        samples: args.samples,
+    })
 }
 
 /// Why a plan gave nothing.
@@ -173,6 +298,12 @@ impl From<Error> for Lack {
         let has_no_class = error.code() == Some(WbemStatus::INVALID_CLASS.0);
         let failure = Failure::from(error);
         if has_no_class { Lack::Class(failure) } else { Lack::Other(failure) }
+    }
+}
+
+impl From<Failure> for Lack {
+    fn from(failure: Failure) -> Lack {
+        Lack::Other(failure)
     }
 }
 
@@ -219,13 +350,8 @@ impl Place {
         ask: impl AsyncFn() -> Result<Sample, Error>,
         make: impl Fn(&Sample, Option<&Sample>) -> Vec<Item>,
     ) -> Result<(Vec<Item>, Option<u64>), Lack> {
-        let key = format!("{}\n{query}", self.about);
-        let state = if self.wanted { Some(State::open(&self.dir, &key).map_err(|e| Lack::Other(insecure(e)))?) } else { None };
-        let kept = match &state {
-            Some(state) => state.load().map_err(|e| Lack::Other(insecure(e)))?,
-            None => None,
-        };
-        let earlier = kept.and_then(|text| Sample::from_json(&text, &key));
+        let kept = Kept::open(self, query)?;
+        let earlier = kept.load()?.and_then(|text| Sample::from_json(&text, &kept.key));
         let mut now = ask().await?;
         let age = |e: &Sample| now.millis.checked_sub(e.millis).filter(|ms| 0 < *ms && u128::from(*ms) <= self.age_max.as_millis());
         let old = earlier.and_then(|e| age(&e).map(|ms| (make(&now, Some(&e)), Some(ms.div_ceil(1000)))));
@@ -239,9 +365,7 @@ impl Place {
                 (make(&now, Some(&first)), None)
             }
         };
-        if let Some(state) = &state {
-            state.store(now.to_json(&key).to_string().as_bytes()).map_err(|e| Lack::Other(insecure(e)))?;
-        }
+        kept.store(&now.to_json(&kept.key))?;
         Ok(answer)
     }
 }
@@ -294,7 +418,7 @@ impl Question {
 
     /// The count of the rows, then an item for each.
     fn items(&self, now: &Sample, earlier: Option<&Sample>) -> Vec<Item> {
-        let input = Input { now, earlier, pick: &Pick::default() };
+        let input = Input { now, earlier, more: &[], wish: &Wish::default() };
         let is_shown = |field: &str| self.perf.is_empty() || self.perf.iter().any(|p| names_equal(p, field));
         let mut all = Item::new(format!("{} item(s)", now.rows.len()));
         all.field(COUNT, Some(Number::Int(now.rows.len() as i128)));

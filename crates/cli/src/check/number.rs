@@ -59,6 +59,22 @@ impl Number {
         }
     }
 
+    /// Without digits behind the point where they are zeros.
+    pub(crate) fn whole(self) -> Number {
+        match self {
+            Number::Real(f) if f.fract() == 0.0 && f.abs() < 1e15 => Number::Int(f as i128),
+            other => other,
+        }
+    }
+
+    /// The nearest integer, as rates are shown.
+    pub(crate) fn nearest(self) -> Number {
+        match self {
+            Number::Real(f) => Number::Int(f.round() as i128),
+            whole => whole,
+        }
+    }
+
     /// With two digits behind the point, as it is shown and as it is compared: what is shown as 80.00 is not over 80.
     pub(crate) fn rounded(self) -> Number {
         match self {

@@ -50,6 +50,8 @@ pub(crate) struct Item {
     pub(crate) fields: Vec<Field>,
     /// What goes to graphs.
     pub(crate) perf: Vec<Perf>,
+    /// More of it, a line each.
+    pub(crate) details: Vec<String>,
 }
 
 /// A performance datum: the value of a field.
@@ -167,6 +169,9 @@ pub(crate) fn judge(items: &[Item], thresholds: &Thresholds, default: &str, peri
         for (item, of_item) in items.iter().zip(&of_items) {
             let _ = writeln!(text, "{}: {}", of_item.word(), harmless(&item.text));
         }
+    }
+    for detail in items.iter().flat_map(|i| &i.details) {
+        let _ = writeln!(text, "{}", harmless(detail));
     }
     Outcome { status, text }
 }

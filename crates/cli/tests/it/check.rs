@@ -1,6 +1,7 @@
 //! `rwmi check`, as monitoring starts it.
 
 use crate::support::*;
+use crate::systemd::Systemd;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 
@@ -70,6 +71,7 @@ fn a_machine_is_checked() {
     assert!(check(&server, &["eachcpu", "-e", "CPU1"]).good().starts_with("OK - CPU0 Utilisation "));
     assert!(check(&server, &["time", "-w", "~:"]).good().contains("|'_DiffSec'=-"));
     unknown(check(&server, &["service", "--only", "no such service", "-c", "0"]), "No data: ");
+    assert!(check(&server, &["useraccount", "--only", "*bob*", "-c", "1:1"]).good().starts_with("OK - Found 1 user account(s), 0 changed"));
     unknown(check(&server, &["volumes"]), "127.0.37.1:");
 }
 
@@ -179,9 +181,9 @@ fn classes_that_windows_has_are_checked_over_stored_instances() {
     let server = Server::start("127.0.37.4", "");
     counters(&server, 0, 0);
     said(
-        check(&server, &["cpuq", "-w", "2"]),
+        check(&server, &["cpuq", "-w", "2", "--delay", "0"]),
         1,
-        "WARNING - [Triggered by _AvgCPUQLen>2] - Average CPU Queue Length 3|'Avg CPU Queue Length'=3;2; \n",
+        "WARNING - [Triggered by _AvgCPUQLen>2] - Average CPU Queue Length 3 (3 points: 3, 3, 3)|'Avg CPU Queue Length'=3;2; \n",
     );
     assert!(check(&server, &["uptime"]).good().starts_with("OK - System Uptime is 1 day(s) 01:01:01|'Uptime Seconds'=90061s; "));
     said(
@@ -212,6 +214,10 @@ fn what_keeps_a_check_from_its_answer_is_unknown() {
         &["check", "query", "SELECT Name FORM x"],
         &["check", "query", "SELECT * FROM A", "--counter", "x"],
         &["check", "mem", "SELECT * FROM A"],
+        &["check", "fileage", "-w", "1day"],
+        &["check", "foldersize", "no drive"],
+        &["check", "eventlog", "--severity", "9"],
+        &["check", "cpuq", "--samples", "0"],
         &["check", "mem", "--delay", "-1"],
         &["-v", "check", "mem", "--timeout", "0"],
         &["check", "mem", "-H", "192.0.2.1", "-A", "/nowhere"],
@@ -236,4 +242,198 @@ fn what_keeps_a_check_from_its_answer_is_unknown() {
     let port = silent.local_addr().unwrap().port().to_string();
     std::fs::write(&file, "username=x\npassword=y\n").unwrap();
     unknown(rwmi(&["check", "mem", "-H", "127.0.37.7", "--endpoint-port", &port, "--timeout", "1", "-A", file.to_str().unwrap()]), "");
+}
+
+/// The rows of counters, once more with other values.
+fn moved(server: &Server, seconds: u64) {
+    let ticks = seconds * 10_000_000;
+    let disk = |class: &str, name: &str| {
+        format!(
+            "instance of Win32_PerfRawData_PerfDisk_{class} {{ Name = \"{name}\"; CurrentDiskQueueLength = 2; PercentIdleTime = {}; PercentDiskTime = {}; \
+             DiskReadBytesPersec = {}; DiskReadsPersec = {}; AvgDiskQueueLength = {}; \
+             PercentDiskReadTime = 5; PercentDiskWriteTime = 5; DiskWriteBytesPersec = 5; DiskWritesPersec = 5; AvgDiskReadQueueLength = 5; \
+             AvgDiskWriteQueueLength = 5; Timestamp_Sys100NS = {ticks}; Frequency_Sys100NS = 10000000; }};\n",
+            ticks / 10 * 7,
+            ticks / 2,
+            4096 * seconds,
+            4 * seconds,
+            ticks * 3 / 2
+        )
+    };
+    let adapter = format!(
+        "instance of Win32_PerfRawData_Tcpip_NetworkInterface {{ Name = \"Intel Corporation I350 Gigabit Network Connection\"; CurrentBandwidth = 1000000000; \
+         BytesReceivedPersec = {}; BytesSentPersec = {}; OutputQueueLength = 0; PacketsReceivedErrors = 1; PacketsReceivedPersec = {}; PacketsSentPersec = {}; \
+         Timestamp_Sys100NS = {ticks}; Frequency_Sys100NS = 10000000; }};\n",
+        12_500_000 * seconds,
+        1_250_000 * seconds,
+        9_000 * seconds,
+        900 * seconds
+    );
+    put(server, "moved.mof", &format!("{}{}{adapter}", disk("LogicalDisk", "C:"), disk("PhysicalDisk", "0 C:")));
+}
+
+/// What is behind the length of the sample period, which is the time between two runs.
+#[track_caller]
+fn sampled(done: Done, code: i32, status: &str, text: &str) {
+    assert_eq!((done.code, done.err.as_str()), (Some(code), ""), "{}", done.out);
+    let rest = done.out.strip_prefix(&format!("{status} (Sample Period ")).and_then(|r| r.split_once(" sec)"));
+    assert_eq!(rest.map(|r| r.1), Some(text), "{}", done.out);
+}
+
+#[test]
+fn counters_of_drives_and_adapters_are_checked() {
+    let server = Server::start("127.0.104.2", "");
+    put(&server, "windows.mof", include_str!("windows.mof"));
+    moved(&server, 100);
+    let run = |args: &[&str]| check(&server, &[args, &["--delay", "0"]].concat());
+    // Twice the same counters say nothing of what was between.
+    unknown(run(&["io", "-w", "30:"]), "C: _PercentIdleTime=unknown%");
+    unknown(run(&["physicalio", "-a", "*C:", "-w", "_AvgDiskQueueLength=1"]), "0 C: ");
+    // Windows has another class of adapters since 2012; here is the older one, whose counters have the names of the configuration.
+    unknown(run(&["network", "-a", "52:54:00:12:34:01", "-w", "_SendBytesUtilisation=0.5"]), "Ethernet Speed: ");
+    moved(&server, 110);
+    sampled(
+        run(&["io", "-w", "30:"]),
+        0,
+        "OK",
+        " - C: _PercentIdleTime=70%, _PercentBusyTime=30%, _PercentDiskTime=50%, _PercentDiskReadTime=0%, _PercentDiskWriteTime=0%, \
+         _DiskReadBytesPersec=4096, _DiskReadsPersec=4, _DiskWriteBytesPersec=0, _DiskWritesPersec=0, CurrentDiskQueueLength=2, \
+         _AvgDiskQueueLength=1.50, _AvgDiskReadQueueLength=0.00, _AvgDiskWriteQueueLength=0.00\
+         |'_PercentIdleTimeC:'=70;30:; '_PercentBusyTimeC:'=30; '_PercentDiskTimeC:'=50; '_PercentDiskReadTimeC:'=0; '_PercentDiskWriteTimeC:'=0; \
+         '_DiskReadBytesPersecC:'=4096; '_DiskReadsPersecC:'=4; '_DiskWriteBytesPersecC:'=0; '_DiskWritesPersecC:'=0; 'CurrentDiskQueueLengthC:'=2; \
+         '_AvgDiskQueueLengthC:'=1.50; '_AvgDiskReadQueueLengthC:'=0.00; '_AvgDiskWriteQueueLengthC:'=0.00; \n",
+    );
+    let physical = run(&["physicalio", "-a", "*C:", "-w", "_AvgDiskQueueLength=1"]);
+    assert!(
+        physical.code == Some(1) && physical.out.contains(" sec) - [Triggered by _AvgDiskQueueLength>1] - 0 C: _PercentIdleTime=70%"),
+        "{physical:?}"
+    );
+    sampled(
+        run(&["network", "-a", "52:54:00:12:34:01", "-w", "_SendBytesUtilisation=0.5"]),
+        1,
+        "WARNING",
+        " - [Triggered by _SendBytesUtilisation>0.5] - Ethernet Speed: 1.00Gbit/s - Sent: 1.25MB/sec (1.00%), 900packet/sec - \
+         Received: 12.50MB/sec (10.00%), 9.00Kpacket/sec - Output Queue Length: 0 - Packets Received Errors: 1\
+         |'Ethernet BytesSentPersec'=1250000; 'Ethernet Send Utilisation'=1.00%;0.5; 'Ethernet BytesReceivedPersec'=12500000; \
+         'Ethernet Receive Utilisation'=10.00%; 'Ethernet PacketsSentPersec'=900; 'Ethernet PacketsReceivedPersec'=9000; \
+         'Ethernet OutputQueueLength'=0; 'Ethernet PacketsReceivedErrors'=1; \n",
+    );
+}
+
+#[test]
+fn events_files_and_drives_that_fail_are_checked() {
+    let server = Server::start("127.0.104.3", "");
+    put(&server, "windows.mof", include_str!("windows.mof"));
+    let line = |count: u32, when: &str, rest: &str| {
+        format!(
+            " - {count} event(s) of Severity Level: \"Error\" were recorded {when} from the System Event Log.|'Event Count'={count}{rest}; \n"
+        )
+    };
+    // Back to 1970, since the events of this computer have dates of their own.
+    let events = |extra: &[&str]| check(&server, &[&["eventlog", "--hours", "1000000", "-c", "0"], extra].concat());
+    let (old, new) = (
+        "System:20261122140000.000000+000:40:40:Error:Kernel:old\n",
+        "System:20261122150000.000000+000:1073741865:41:Error:Kernel:first second third\n",
+    );
+    let first = events(&[]);
+    assert_eq!(first.code, Some(2), "{first:?}");
+    let head = format!("CRITICAL - [Triggered by _ItemCount>0]{}", line(2, "in the last 1000000 hours", ";;0"));
+    assert!(
+        first.out.starts_with(&head) && first.out.contains(old) && first.out.contains(new) && first.out.lines().count() == 3,
+        "{first:?}"
+    );
+    // They are not counted again, except by who keeps no state.
+    said(events(&[]), 0, &format!("OK{}", line(0, "since the last check", ";;0")));
+    assert!(events(&["--no-state"]).out.starts_with(&head));
+    let one_more = "instance of Win32_NTLogEvent { Logfile = \"System\"; RecordNumber = 8; EventCode = 42; EventIdentifier = 42; EventType = 1; Type = \"Error\"; \
+        SourceName = \"Disk|x\"; Message = \"new\"; TimeGenerated = \"20261122150500.000000-000\"; };";
+    put(&server, "more.mof", one_more);
+    let next = events(&[]);
+    assert!(next.code == Some(2) && next.out.ends_with("\nSystem:20261122150500.000000+000:42:42:Error:Disk/x:new\n"), "{next:?}");
+    assert_eq!(events(&[]).code, Some(0));
+    // Of another log, and by who made it: what was checkwsusserver.
+    let updates =
+        check(&server, &["eventlog", "--log", "Application", "--hours", "1000000", "-a", "Windows Server Update Services", "-c", "0"]);
+    assert!(
+        updates.code == Some(2) && updates.out.contains("from the Application Event Log.|'Event Count'=1;;0; \nApplication:"),
+        "{updates:?}"
+    );
+
+    assert!(
+        check(&server, &["fileage", "C:/pagefile.sys", "-w", "_FileAge=~:"]).good().starts_with("OK - Age of File C:/pagefile.sys is ")
+    );
+    said(
+        check(&server, &["filesize", "c:/pagefile.sys", "-c", "512m"]),
+        2,
+        "CRITICAL - [Triggered by FileSize>536870912] - File c:/pagefile.sys is 1.00GB. Found 1 instance(s)\
+         |'c:/pagefile.sys Size'=1073741824B;;536870912; 'File Count'=1; \n",
+    );
+    unknown(check(&server, &["filesize", "c:/none", "-c", "512m"]), "No data: ");
+    assert!(
+        check(&server, &["filesize", "c:/none", "-c", "_ItemCount=1:"])
+            .out
+            .starts_with("CRITICAL - [Triggered by _ItemCount<1] - File c:/none is not there|")
+    );
+    unknown(check(&server, &["fileage", "c:/none"]), "No data: ");
+    said(
+        check(&server, &["foldersize", "c:/temp", "-w", "1k"]),
+        0,
+        "OK - Folder c:/temp is 100B. Found 1 file(s)|'c:/temp Size'=100B;1024; 'File Count'=1; \nc:\\temp\\a.txt\n",
+    );
+    let deep = check(&server, &["checkfoldersize", "c:/temp/", "--recursive"]).good();
+    assert!(deep.starts_with("OK - Folder c:/temp/ is 123B. Found 2 file(s)|'c:/temp/ Size'=123B; 'File Count'=2; \n"), "{deep}");
+    let ages = check(&server, &["folderfileage", "c:/temp", "-c", "1:1"]).good();
+    assert!(ages.starts_with("OK - Number of Files 1; c:\\temp\\a.txt ") && ages.contains("|'_ItemCount'=1;;1:1; \n"), "{ages}");
+
+    // The drivers' classes are in a namespace of their own.
+    said(
+        check(&server, &["smart", "-c", "0"]),
+        0,
+        "OK - Found 1 disk(s), 1 OK and 0 failing; Disk SCSI\\Disk\\0_0 is well, Temperature 31\
+         |'SCSI\\Disk\\0_0_Power_On_Hours'=513; 'SCSI\\Disk\\0_0_Temperature'=31; \n\
+         OK: Found 1 disk(s), 1 OK and 0 failing\nOK: Disk SCSI\\Disk\\0_0 is well, Temperature 31\n",
+    );
+    // What came and went since the last run.
+    said(
+        check(&server, &["share", "-c", "_ItemChange=0"]),
+        0,
+        "OK - Found 2 share(s), 0 changed since the last check|'Share Count'=2; \nbackup\npublic\n",
+    );
+    put(&server, "share.mof", "instance of Win32_Share { Name = \"new\"; };");
+    said(
+        check(&server, &["share", "-c", "_ItemChange=0"]),
+        2,
+        "CRITICAL - [Triggered by _ItemChange>0] - Found 3 share(s), 1 changed since the last check|'Share Count'=3; \nbackup\nnew\npublic\n",
+    );
+}
+
+#[test]
+fn services_are_checked() {
+    let systemd = Systemd::start();
+    let server = Server::new(Place::from("", TREE, &systemd.setting()), "127.0.104.4");
+    let all = check(&server, &["service", "-c", "0"]);
+    assert_eq!((all.code, all.err.as_str()), (Some(2), ""), "{all:?}");
+    assert!(all.out.starts_with("CRITICAL - [Triggered by _NumBad>0] - Found ") && all.out.contains("|'Total Service Count'="), "{all:?}");
+    let cron = check(&server, &["service", "-a", "cron", "-c", "0"]).good();
+    assert!(cron.starts_with("OK - Found 1 Service(s), 1 OK and 0 with problems (0 excluded)|'Total Service Count'=1; "), "{cron}");
+}
+
+#[test]
+fn a_computer_without_the_class_is_unknown_in_each_mode() {
+    let server = Server::start("127.0.104.5", "");
+    let class = |args: &[&str]| {
+        let done = check(&server, args);
+        let first = done.out.lines().next().unwrap_or_default().to_owned();
+        assert!(first.contains("0x80041010") && !first.contains('|'), "{args:?}: {done:?}");
+        unknown(done, "127.0.104.5:");
+    };
+    for mode in ["cpuq", "page", "volumes", "io", "physicalio", "network", "eventlog", "smart", "group", "groupuser", "logon", "printjob"] {
+        class(&[mode, "-w", "1"]);
+    }
+    for mode in ["quota", "share", "startupcommand"] {
+        class(&[mode]);
+    }
+    for mode in ["fileage", "filesize", "foldersize", "folderfileage"] {
+        class(&[mode, "c:/x", "-w", "1"]);
+    }
 }

@@ -82,8 +82,13 @@ impl Place {
 
     /// For the machine at this root.
     pub(crate) fn over(settings: &str, root: &str) -> Place {
+        Place::from(settings, root, "")
+    }
+
+    /// For the machine at this root, with more that is known of it.
+    pub(crate) fn from(settings: &str, root: &str, more: &str) -> Place {
         let dir = tempfile::tempdir().unwrap();
-        let source = format!("[source]\nroot = {:?}\n", std::fs::canonicalize(root).unwrap());
+        let source = format!("[source]\nroot = {:?}\n{more}\n", std::fs::canonicalize(root).unwrap());
         std::fs::write(dir.path().join("rwmi.toml"), format!("{settings}\n{source}")).unwrap();
         Place { dir }
     }
@@ -203,4 +208,14 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Puts a MOF file into the repository of a server.
+#[track_caller]
+pub(crate) fn put(server: &Server, name: &str, text: &str) {
+    let file = server.place.dir.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    let mut command = command(&["mof", "compile", "-n", r"root\cimv2", file.to_str().unwrap()]);
+    command.args(server.way()).env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD);
+    finish(command).good();
 }
