@@ -4,8 +4,11 @@
 //! no source may contain, docs/coverage.md, docs/spec-map.md, and links of documents. Each part prints what it looked at; one
 //! violation of any makes the exit status 1.
 //!
+//! `cargo xtask book` runs every command of the README and of the book.
+//!
 //! `cargo xtask coverage` writes docs/coverage.md; `cargo xtask coverage --check` looks only at it and at docs/spec-map.md.
 
+mod book;
 mod coverage;
 mod declarations;
 mod deny;
@@ -33,22 +36,33 @@ struct Report {
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let reports = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["check"] => reports(),
-        ["coverage"] => write_coverage(),
-        ["coverage", "--check"] => documents(),
-        _ => {
-            eprintln!("usage: cargo xtask check | coverage [--check]");
-            return ExitCode::from(2);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments[..] {
+        ["check"] => reports().map(|r| show(&r)),
+        ["coverage"] => write_coverage().map(|r| show(&r)),
+        ["coverage", "--check"] => documents().map(|r| show(&r)),
+        ["book", "inside", page, root, rwmi, systemd, what, profile] => {
+            let parts = book::Parts { root: root.into(), rwmi: rwmi.into(), systemd: systemd.into() };
+            book::inside(page, &parts, what == "bless", profile == "release")
         }
+        ["book", ref rest @ ..] => match book::Options::read(rest) {
+            Some(options) => book::run(&options),
+            None => return usage(),
+        },
+        _ => return usage(),
     };
-    match reports {
-        Ok(reports) => show(&reports),
+    match done {
+        Ok(code) => code,
         Err(e) => {
             eprintln!("error: {e}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: cargo xtask check | coverage [--check] | book [--work-tree] [--page NAME]... [--bless]");
+    ExitCode::from(2)
 }
 
 fn show(reports: &[Report]) -> ExitCode {

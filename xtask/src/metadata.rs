@@ -11,6 +11,7 @@ pub(crate) struct Metadata {
     workspace_members: Vec<String>,
     resolve: Resolve,
     pub(crate) workspace_root: String,
+    pub(crate) target_directory: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
