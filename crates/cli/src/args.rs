@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::config::Protocol;
 use crate::format::{Format, Style};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rwmi_auth::AuthLevel;
@@ -53,6 +54,11 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
+    /// Look at the configuration of this command
+    Config {
+        #[command(subcommand)]
+        action: crate::config::Action,
+    },
     /// Be the Linux wmic: its options, its text, its exit status (also where the command is called wmic)
     #[command(disable_help_flag = true)]
     Wmic {
@@ -69,7 +75,7 @@ pub(crate) enum Command {
 /// What every command that connects takes.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Connect {
-    /// Computers to ask, with commas between them: names, web[01-20], 10.0.0.0/24, @FILE, - for standard input; `.` is this one
+    /// Computers to ask, with commas between them: names, web[01-20], 10.0.0.0/24, @FILE, group:NAME, - for standard input; `.` is this one
     #[arg(short = 'c', long = "computer-name", value_name = "HOST", value_delimiter = ',', default_value = ".")]
     pub(crate) hosts: Vec<String>,
 
@@ -81,11 +87,11 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(crate) no_progress: bool,
 
-    /// Namespace
-    #[arg(short, long, default_value = r"root\cimv2")]
-    pub(crate) namespace: String,
+    /// Namespace; else the configuration's, else root\cimv2
+    #[arg(short, long)]
+    pub(crate) namespace: Option<String>,
 
-    /// Account: user, DOMAIN\user, .\user (of the target), user@domain; else $RWMI_USER
+    /// Account: user, DOMAIN\user, .\user (of the target), user@domain; else $RWMI_USER, else the configuration's
     #[arg(short, long)]
     pub(crate) user: Option<String>,
 
@@ -96,13 +102,17 @@ pub(crate) struct Connect {
     #[command(flatten)]
     pub(crate) password: Password,
 
-    /// Protection of the calls; activation never goes below integrity
-    #[arg(long, value_name = "LEVEL", default_value = "privacy")]
-    pub(crate) authentication: Level,
+    /// How it is talked to: dcom
+    #[arg(long, value_name = "NAME")]
+    pub(crate) protocol: Option<Protocol>,
 
-    /// What the server may do in the account's name
-    #[arg(long, value_name = "LEVEL", default_value = "impersonate")]
-    pub(crate) impersonation: Impersonation,
+    /// Protection of the calls, privacy unless said otherwise; activation never goes below integrity
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) authentication: Option<Level>,
+
+    /// What the server may do in the account's name, impersonate unless said otherwise
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) impersonation: Option<Impersonation>,
 
     /// Kerberos:PRINCIPAL or NTLMDOMAIN:DOMAIN
     #[arg(long)]
@@ -120,9 +130,9 @@ pub(crate) struct Connect {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) object_port: Option<u16>,
 
-    /// Longest time for the whole command on each computer, in seconds
-    #[arg(long, value_name = "SECS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) timeout: u64,
+    /// Longest time for the whole command on each computer, in seconds; 60 unless said otherwise
+    #[arg(long, value_name = "SECS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
 
     /// Longest time until a computer takes a connection, in seconds: 0.5 is half of one
     #[arg(long, value_name = "SECS", default_value = "5", value_parser = seconds)]
@@ -132,8 +142,16 @@ pub(crate) struct Connect {
     #[arg(long)]
     pub(crate) no_smart_enum: bool,
 
+    /// Configuration file with defaults, groups and computers; else $RWMI_CONFIG, else ~/.config/rwmi/config.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) here: Here,
+
+    /// Longest time where nobody says one, in seconds.
+    #[arg(skip = 60_u64)]
+    pub(crate) usual_timeout: u64,
 }
 
 /// A time from a millisecond to a day.
@@ -581,6 +599,18 @@ pub(crate) struct Serve {
 pub(crate) struct Account {
     #[command(subcommand)]
     pub(crate) action: AccountAction,
+}
+
+/// Where the server on this computer keeps things, for commands that ask it.
+#[derive(Debug, Args, Clone, Default)]
+pub(crate) struct Here {
+    /// Data directory of the server on this computer; else its configuration's
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Configuration file of the server on this computer; else /etc/rwmi/rwmi.toml, if it is there
+    #[arg(long, value_name = "FILE")]
+    pub(crate) server_config: Option<PathBuf>,
 }
 
 /// Where the server on this computer keeps things.

@@ -59,10 +59,10 @@ fn print_call(connect: Connect, shape: &Shape, call: OneCall) -> Result<ExitCode
 /// Does what calls methods, and prints what they return.
 pub(crate) fn print_results(connect: Connect, shape: &Shape, question: Question) -> Result<ExitCode, Failure> {
     // What comes out of a method has no time of its own.
-    let style = Style { stamp: None, ..shape.style(&connect.namespace) };
     let targets = Arc::new(Targets::new(connect)?);
+    let style = Style { stamp: None, ..shape.style(&targets.home()) };
     let columns = Columns { names: None, with_host: 1 < targets.hosts().len(), style };
-    let format = shape.output.unwrap_or(if io::stdout().is_terminal() { Format::List } else { Format::Jsonl });
+    let format = targets.format(shape.output, if io::stdout().is_terminal() { Format::List } else { Format::Jsonl });
     print(targets, question, format, columns)
 }
 

@@ -1,7 +1,7 @@
 //! `rwmi doctor`: why a computer cannot be asked, and what to change there.
 
 use crate::args::{Doctor, DoctorFormat, FixTarget};
-use crate::connect::{INTERRUPTED, Targets, interrupted, user};
+use crate::connect::{INTERRUPTED, NAMESPACE, Targets, interrupted, user};
 use crate::report::{FAILURE, Failure, PARTIAL, harmless};
 use crate::threads::Threads;
 use rwmi_client::Error;
@@ -85,7 +85,7 @@ fn general_script(args: &Doctor, target: FixTarget) -> Result<ExitCode, Failure>
     let patient = Patient {
         host: "TARGET".into(),
         account: user(&args.connect),
-        namespace: args.connect.namespace.clone(),
+        namespace: args.connect.namespace.clone().unwrap_or_else(|| NAMESPACE.to_owned()),
         endpoint_port: args.connect.endpoint_port.unwrap_or(135),
         object_port: args.connect.object_port,
     };

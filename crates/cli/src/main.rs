@@ -5,6 +5,7 @@ mod args;
 mod call;
 mod causes;
 mod check;
+mod config;
 mod connect;
 mod doctor;
 mod dump;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Mof { action } => mof::run(action),
         Command::Doctor(args) => doctor::run(args),
         Command::Dump(args) => dump::run(args),
+        Command::Config { action } => config::run(action),
         Command::Wmic { arguments } => return wmic::run(&arguments),
     };
     match done {

@@ -131,7 +131,7 @@ where
     E: From<Error>,
     F: Future<Output = Result<R, E>>,
 {
-    let end = Instant::now() + targets.whole();
+    let end = Instant::now() + targets.whole(host);
     let working = async |client: Client| {
         let namespace = targets.login(&client, host, end).await?;
         work(client, namespace, end).await

@@ -35,8 +35,6 @@ struct Source {
     document: mof::Document,
     /// Where included files are.
     directory: PathBuf,
-    /// Where it goes without a pragma.
-    namespace: String,
     check: bool,
 }
 
@@ -44,11 +42,10 @@ fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
     // Nothing is asked of anybody for a text that is no MOF.
     let octets = read(&args.file).map_err(|e| Failure::new(format!("{}: {e}", args.file.display())))?;
     let document = mof::parse_octets(&args.file.display().to_string(), &octets).map_err(|errors| refused(&errors))?;
-    let namespace = args.connect.namespace.replace('/', r"\");
     let targets = Targets::new(args.connect)?;
     let several = 1 < targets.hosts().len();
     let directory = args.file.parent().map(Path::to_owned).unwrap_or_default();
-    let source = Arc::new(Source { document, directory, namespace, check: args.check });
+    let source = Arc::new(Source { document, directory, check: args.check });
     print_texts(targets, move |client, home, host| {
         let source = source.clone();
         async move {
@@ -62,6 +59,8 @@ fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
 
 /// Compiles against the classes of a server, and puts what is declared.
 async fn put(source: &Source, client: Client, home: Namespace) -> Result<mof::Compiled, Trouble> {
+    // Where it goes without a pragma.
+    let namespace = home.name().replace('/', r"\");
     let mut server = Server {
         client: client.clone(),
         home: home.clone(),
@@ -73,7 +72,7 @@ async fn put(source: &Source, client: Client, home: Namespace) -> Result<mof::Co
         deleted: Vec::new(),
         operations: Vec::new(),
     };
-    let compiled = block_in_place(|| mof::compile_into(&source.document, &source.namespace, &mut server));
+    let compiled = block_in_place(|| mof::compile_into(&source.document, &namespace, &mut server));
     let Server { failed, operations, .. } = server;
     if let Some(error) = failed.into_inner() {
         return Err(error.into());

@@ -2,28 +2,34 @@
 
 use crate::args::Password;
 use rwmi_auth::Secret;
-use std::io::{BufRead, IsTerminal};
+use std::io::{IsTerminal, Read};
 
 /// The ways to give one, for advice.
-pub(crate) const SOURCES: &str = "give it by --password-stdin, --password-file, RWMI_PASSWORD or the prompt of a terminal";
+pub(crate) const SOURCES: &str = "give it by --password-stdin, --password-file, RWMI_PASSWORD or the prompt of a terminal; \
+                                  the configuration can name a file, a command or the secret service";
 
 /// Longest password, in octets of its file or line.
-const PASSWORD_LEN_MAX: u64 = 4096;
+const PASSWORD_LEN_MAX: usize = 4096;
 
 /// The password of an account: standard input, a file, $RWMI_PASSWORD, else a prompt on the terminal.
 ///
 /// `Ok(None)` where none was given and nobody can be asked. An empty line is an empty password, which is a password.
 pub(crate) fn read(from: &Password, prompt: &str) -> Result<Option<Secret>, String> {
     if from.password_stdin {
-        return first_line(std::io::stdin().lock()).map(Some).map_err(|e| format!("reading the password from standard input failed: {e}"));
+        return stdin().and_then(first_line).map(Some).map_err(|e| format!("reading the password from standard input failed: {e}"));
     }
     if let Some(path) = &from.password_file {
         let file = std::fs::File::open(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        return first_line(std::io::BufReader::new(file)).map(Some).map_err(|e| format!("{}: {e}", path.display()));
+        return first_line(file).map(Some).map_err(|e| format!("{}: {e}", path.display()));
     }
     if let Ok(text) = std::env::var("RWMI_PASSWORD") {
         return Ok(Some(Secret::new(text)));
     }
+    ask(prompt)
+}
+
+/// Asks on the terminal, where there is one.
+pub(crate) fn ask(prompt: &str) -> Result<Option<Secret>, String> {
     if std::io::stdin().is_terminal() {
         return rpassword::prompt_password(prompt).map(|p| Some(Secret::new(p))).map_err(|e| format!("the prompt failed: {e}"));
     }
@@ -63,7 +69,7 @@ pub(crate) fn read_credentials(path: &std::path::Path) -> Result<Credentials, St
     let wrong = |e: std::io::Error| format!("{}: {e}", path.display());
     let mut text = String::new();
     let file = std::fs::File::open(path).map_err(wrong)?;
-    std::io::Read::read_to_string(&mut std::io::Read::take(file, CREDENTIALS_LEN_MAX), &mut text).map_err(wrong)?;
+    Read::take(file, CREDENTIALS_LEN_MAX).read_to_string(&mut text).map_err(wrong)?;
     // Forgotten as carefully as the password in it.
     let text = Secret::new(text);
     Ok(credentials(text.expose()))
@@ -99,15 +105,47 @@ impl Credentials {
     }
 }
 
-fn first_line(from: impl BufRead) -> std::io::Result<Secret> {
-    let mut line = String::new();
-    let n = from.take(PASSWORD_LEN_MAX).read_line(&mut line)?;
-    if n as u64 == PASSWORD_LEN_MAX && !line.ends_with('\n') {
-        return Err(std::io::Error::other("the first line is longer than 4096 octets"));
-    }
-    let len = line.trim_end_matches(['\r', '\n']).len();
-    line.truncate(len);
-    Ok(Secret::new(line))
+/// The first line, without its end. Octet by octet, so that no buffer keeps it.
+pub(crate) fn first_line(mut from: impl Read) -> std::io::Result<Secret> {
+    // As long as it can become: what grew would leave copies.
+    let mut octets = Vec::with_capacity(PASSWORD_LEN_MAX);
+    let mut next = [0];
+    let read = loop {
+        match from.read(&mut next) {
+            Ok(0) => break Ok(()),
+            Ok(_) if next == *b"\n" => break Ok(()),
+            Ok(_) if octets.len() == PASSWORD_LEN_MAX => {
+                break Err(std::io::Error::other(format!("the first line is longer than {PASSWORD_LEN_MAX} octets")));
+            }
+            Ok(_) => octets.extend(next),
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(e) => break Err(e),
+        }
+    };
+    next.fill(0);
+    let text = String::from_utf8(octets).map_err(|e| {
+        e.into_bytes().fill(0);
+        std::io::Error::other("the first line is no UTF-8")
+    });
+    let line = text.map(|mut line| {
+        line.truncate(line.trim_end_matches('\r').len());
+        Secret::new(line)
+    });
+    // Also where it is of no use, it is wiped.
+    read.and(line)
+}
+
+/// Standard input without the buffer that all of a process share.
+#[cfg(unix)]
+pub(crate) fn stdin() -> std::io::Result<impl Read> {
+    use std::os::fd::AsFd;
+    std::io::stdin().as_fd().try_clone_to_owned().map(std::fs::File::from)
+}
+
+/// Standard input.
+#[cfg(not(unix))]
+pub(crate) fn stdin() -> std::io::Result<impl Read> {
+    Ok(std::io::stdin().lock())
 }
 
 #[cfg(test)]
@@ -132,6 +170,8 @@ mod tests {
         let check = |text: &str, expect: &str| assert_eq!(first_line(text.as_bytes()).unwrap().expose(), expect);
         check("secret\n", "secret");
         check("secret\r\nmore", "secret");
+        check(&"x".repeat(4096), &"x".repeat(4096));
+        assert!(first_line(&b"\xff\n"[..]).is_err());
         check(" with spaces ", " with spaces ");
         check("\n", "");
         check("", "");

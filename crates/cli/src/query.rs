@@ -68,10 +68,10 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
     // Nobody is asked for a password for a query that is none.
     let query =
         wql::parse(&args.query).map_err(|e| Failure::new(format!("the query is not WQL: {}\n{}", e.status, e.diag.render(e.query()))))?;
-    let style = args.shape.style(&args.connect.namespace);
     let targets = Arc::new(Targets::new(args.connect)?);
+    let style = args.shape.style(&targets.home());
     let columns = Columns { names: selected(&query), with_host: 1 < targets.hosts().len(), style };
-    let format = args.shape.output.unwrap_or(if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
+    let format = targets.format(args.shape.output, if io::stdout().is_terminal() { Format::Table } else { Format::Jsonl });
     print(targets, Question { with_keys: args.with_keys, ..Question::of(args.query) }, format, columns)
 }
 

@@ -17,10 +17,11 @@ pub(crate) fn run(args: Watch) -> Result<ExitCode, Failure> {
         .map_err(|e| Failure::new(format!("the query is none for events: {}\n{}", e.status, e.diag.render(e.query()))))?;
     // Of a grouping query come other objects than it selects.
     let names = if query.group.is_none() { columns_of(&query.select) } else { None };
-    // Each event has its own time; whoever reads the line stamps it.
-    let style = Style { stamp: None, ..args.shape.style(&args.connect.namespace) };
     let targets = Arc::new(Targets::new(args.connect)?);
+    // Each event has its own time; whoever reads the line stamps it.
+    let style = Style { stamp: None, ..args.shape.style(&targets.home()) };
     let columns = Columns { names, with_host: 1 < targets.hosts().len(), style };
     let stop = Stop { count: args.count, time: args.time.map(Duration::from_secs) };
-    print(targets, Question { events: Some(stop), ..Question::of(args.query) }, args.shape.output.unwrap_or(Format::Jsonl), columns)
+    let format = targets.format(args.shape.output, Format::Jsonl);
+    print(targets, Question { events: Some(stop), ..Question::of(args.query) }, format, columns)
 }

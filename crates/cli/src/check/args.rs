@@ -9,7 +9,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(
     mut_arg("hosts", |a| a.short('H').long("host").visible_alias("computer-name").help("The computer to check; `.` is this one")),
-    mut_arg("timeout", |a| a.default_value("9").help("Longest time for the whole check, in seconds; the caller's own limit must be longer")),
+    mut_arg("timeout", |a| a.help("Longest time for the whole check, in seconds, 9 unless said otherwise; the caller's own limit must be longer")),
     after_help = CHECKING
 )]
 pub(crate) struct Check {

@@ -20,6 +20,7 @@ mod testing;
 pub(crate) use args::{Check, NoData};
 pub(crate) use mode::Mode;
 
+use crate::args::Connect;
 use crate::connect::{Targets, interrupted};
 use crate::report::Failure;
 use crate::threads::Threads;
@@ -87,14 +88,16 @@ fn outcome_of(args: Check) -> Result<Outcome, Failure> {
         _ => None,
     };
     let plans = args.mode.plans(&wish).map_err(Failure::usage)?;
-    let about = format!("{}\n{}", args.connect.endpoint_port.unwrap_or(135), args.connect.namespace.to_lowercase());
-    let whole = Duration::from_secs(args.connect.timeout);
     let (mode, no_data) = (args.mode, args.no_data);
     let delay = Duration::try_from_secs_f64(args.delay.unwrap_or_else(|| mode.delay()))
         .map_err(|_| Failure::usage("--delay is no length of time"))?;
-    let targets = Targets::new(args.connect)?;
+    // Whoever starts a check has a limit of ten seconds.
+    let targets = Targets::new(Connect { usual_timeout: 9, ..args.connect })?;
     let [host] = targets.hosts() else { return Err(Failure::usage("a check is of one computer")) };
     let host = host.clone();
+    let whole = targets.whole(&host);
+    let namespace = targets.namespace(&host).map_err(Failure::from)?.to_lowercase();
+    let about = format!("{}\n{namespace}", targets.endpoint_port(&host));
     let place = Place {
         dir: args.state_dir.unwrap_or_else(state::default_dir),
         // What would make the numbers of two samples those of different things.

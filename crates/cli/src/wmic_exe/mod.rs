@@ -124,15 +124,16 @@ impl Session {
 
     fn targets(&mut self, home: Option<&str>) -> Result<(Arc<Targets>, Style), Failure> {
         let connect = self.settings.connect(home).map_err(Failure::usage)?;
-        let style = Style { namespace: connect.namespace.clone(), ..Style::default() };
+        let style = |targets: &Targets| Style { namespace: targets.home(), ..Style::default() };
         let key = format!("{connect:?}");
         if let Some((known, targets)) = &self.reached
             && *known == key
         {
-            return Ok((targets.clone(), style));
+            return Ok((targets.clone(), style(targets)));
         }
         let targets = Arc::new(Targets::new(connect)?);
         self.reached = Some((key, targets.clone()));
+        let style = style(&targets);
         Ok((targets, style))
     }
 

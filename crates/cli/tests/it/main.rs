@@ -3,10 +3,13 @@
 mod accounts;
 mod call;
 mod check;
+mod config;
 mod doctor;
 mod dump;
 mod exec;
 mod failures;
+#[cfg(target_os = "linux")]
+mod fake_secrets;
 mod hang;
 mod kill;
 mod local;

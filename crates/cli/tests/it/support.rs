@@ -15,9 +15,11 @@ pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(args: &[S]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rwmi"));
     command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for name in ["RWMI_USER", "RWMI_PASSWORD", "RWMI_LOG", "CREDENTIALS_DIRECTORY"] {
+    for name in ["RWMI_USER", "RWMI_PASSWORD", "RWMI_LOG", "CREDENTIALS_DIRECTORY", "DBUS_SESSION_BUS_ADDRESS", "RWMI_PAGER", "NO_COLOR"] {
         command.env_remove(name);
     }
+    // What a person at this computer has set is not for tests, and they leave nothing behind.
+    command.env("RWMI_CONFIG", "").env("RWMI_CACHE", "");
     command
 }
 
@@ -101,10 +103,19 @@ impl Place {
         self.dir.path().join("data")
     }
 
-    /// Options that name the place.
+    /// Options that name the place to the server.
     pub(crate) fn options(&self) -> Vec<String> {
+        self.options_as("--config")
+    }
+
+    /// The same for a command: what asks the server here has a configuration of its own.
+    pub(crate) fn options_for(&self, command: &str) -> Vec<String> {
+        self.options_as(if matches!(command, "serve" | "account") { "--config" } else { "--server-config" })
+    }
+
+    fn options_as(&self, config: &str) -> Vec<String> {
         let path = |p: &Path| p.to_str().unwrap().to_owned();
-        vec!["--config".into(), path(&self.config()), "--data-dir".into(), path(&self.data())]
+        vec![config.into(), path(&self.config()), "--data-dir".into(), path(&self.data())]
     }
 
     /// Runs a command at the place.
@@ -114,13 +125,13 @@ impl Place {
 
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut all: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
-        all.extend(self.options());
+        all.extend(self.options_for(args[0]));
         command(&all)
     }
 
     pub(crate) fn run_fed(&self, args: &[&str], input: &str) -> Done {
         let mut all: Vec<String> = args.iter().map(|a| (*a).to_owned()).collect();
-        all.extend(self.options());
+        all.extend(self.options_for(args[0]));
         rwmi_fed(&all, input.as_bytes())
     }
 }

@@ -10,7 +10,7 @@ impl Place {
 
     fn wmic_fed(&self, words: &[&str], input: &str) -> Done {
         let mut all = vec!["wmic".to_owned()];
-        all.extend(self.options());
+        all.extend(self.options_for("wmic"));
         all.extend(words.iter().map(|w| (*w).to_owned()));
         rwmi_fed(&all, input.as_bytes())
     }

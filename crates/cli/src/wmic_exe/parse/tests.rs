@@ -119,7 +119,10 @@ fn switches_stand_before_what_they_hold_for() {
     );
     assert_eq!(parse(&given, &mut settings), Ok(Request::Context));
     let connect = settings.connect(None).unwrap();
-    assert_eq!((connect.hosts, connect.namespace.as_str(), connect.throttle), (vec!["a".to_owned(), "@hosts.txt".into()], r"root\wmi", 4));
+    assert_eq!(
+        (connect.hosts, connect.namespace.as_deref(), connect.throttle),
+        (vec!["a".to_owned(), "@hosts.txt".into()], Some(r"root\wmi"), 4)
+    );
     assert!(settings.interactive && settings.apart && connect.connect_timeout == std::time::Duration::from_millis(250));
     assert_eq!(parse(&[], &mut settings), Ok(Request::Nothing));
     assert_eq!(parse(&words("quit"), &mut settings), Ok(Request::Leave));
