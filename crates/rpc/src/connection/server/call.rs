@@ -139,14 +139,20 @@ impl ServerConnection {
         }
         // A refused request is read to its end, and nothing of it is kept.
         if assembly.verdict.is_ok() {
-            if request_len_max < assembly.stub.len() + stub.len() {
-                assembly.verdict = Err(FaultStatus::ACCESS_DENIED);
+            let refused = if request_len_max < assembly.stub.len() + stub.len() {
+                Some(FaultStatus::ACCESS_DENIED)
             } else if calls_len_max < self.calls_len + assembly.stub.len() + stub.len() {
-                assembly.verdict = Err(FaultStatus::NCA_S_SERVER_TOO_BUSY);
-            }
-            match &assembly.verdict {
-                Ok(_) => assembly.stub.push(stub),
-                Err(_) => assembly.stub = Joined::default(),
+                Some(FaultStatus::NCA_S_SERVER_TOO_BUSY)
+            } else {
+                None
+            };
+            match refused {
+                None => assembly.stub.push(stub),
+                // At once: what is too long may never come to its end. Its further fragments are passed over.
+                Some(status) => {
+                    let Some(Assembly { call_id, context_id, cancels, .. }) = self.assembly.take() else { return };
+                    return self.put_fault(call_id, context_id, cancels, Flags::DID_NOT_EXECUTE, status);
+                }
             }
         }
         if header.flags.has(Flags::LAST)

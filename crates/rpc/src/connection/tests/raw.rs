@@ -213,18 +213,31 @@ fn an_association_group_belongs_to_one_address() {
     check_nak(&connect([127, 0, 0, 2], ack.group).1, BindRejection::NOT_SPECIFIED);
 }
 
-/// 3.3.3.5.4.
+/// 3.3.3.5.4. At once, and not at its end: that may never come, or its sender may look for an answer only when it is through.
 #[test]
-fn a_request_longer_than_the_limit_is_read_to_its_end_and_refused() {
+fn a_request_longer_than_the_limit_is_refused_when_it_shows_and_its_rest_passed_over() {
     let mut raw = Raw::with(AuthLevel::None, ServerOptions { request_len_max: 100, ..ServerOptions::default() }, link());
     raw.bind();
     assert!(raw.send(request(Flags::FIRST, 2, 0, &[0; 60])).is_empty());
-    assert!(raw.send(request(Flags(0), 2, 0, &[0; 60])).is_empty());
-    check_fault(&raw.send(request(Flags::LAST, 2, 0, &[0; 60])), 2, FaultStatus::ACCESS_DENIED);
+    check_fault(&raw.send(request(Flags(0), 2, 0, &[0; 60])), 2, FaultStatus::ACCESS_DENIED);
+    for _ in 0..1000 {
+        assert!(raw.send(request(Flags(0), 2, 0, &[0; 60])).is_empty());
+    }
+    assert!(raw.send(request(Flags::LAST, 2, 0, &[0; 60])).is_empty() && raw.closed.is_none());
+    // One fragment alone may be too long.
+    check_fault(&raw.send(request(Flags::WHOLE, 3, 0, &[0; 104])), 3, FaultStatus::ACCESS_DENIED);
     // The connection lives, and exactly the limit is allowed.
-    raw.send(request(Flags::FIRST, 3, 0, &[0; 60]));
-    assert!(raw.send(request(Flags::LAST, 3, 0, &[0; 40])).is_empty());
+    raw.send(request(Flags::FIRST, 4, 0, &[0; 60]));
+    assert!(raw.send(request(Flags::LAST, 4, 0, &[0; 40])).is_empty());
     assert_eq!(raw.calls()[0].stub.len(), 100);
+    // What calls may hold together is as much a limit.
+    let options = ServerOptions { calls_len_max: 100, ..ServerOptions::default() };
+    let mut raw = Raw::with(AuthLevel::None, options, link());
+    raw.bind();
+    raw.send(request(Flags::WHOLE, 2, 0, &[0; 60]));
+    raw.send(request(Flags::FIRST, 3, 0, &[0; 40]));
+    check_fault(&raw.send(request(Flags(0), 3, 0, &[0; 8])), 3, FaultStatus::NCA_S_SERVER_TOO_BUSY);
+    assert!(raw.send(request(Flags::LAST, 3, 0, &[0; 8])).is_empty() && raw.closed.is_none());
 }
 
 #[test]
