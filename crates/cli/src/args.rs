@@ -29,6 +29,8 @@ const EXAMPLES: &str = "Examples:
   rwmi doctor srv01 -u 'CORP\\alice'
   rwmi serve --listen 0.0.0.0
 
+PowerShell's cmdlets are commands too (rwmi Get-Help): rwmi Get-WmiObject Win32_Service -ComputerName srv01,srv02 -Credential alice
+
 Exit status: 0 success, 1 failure, 2 wrong usage, 3 some computers failed and others did not.";
 
 #[derive(Debug, Subcommand)]

@@ -19,7 +19,9 @@ pub(crate) fn run(mut args: Call) -> Result<ExitCode, Failure> {
     args.target = args.connect.take_path(&args.target)?;
     match args.method {
         None => methods(args.connect, &args.target),
-        Some(method) => print_call(args.connect, &args.shape, OneCall { target: args.target, method, arguments }),
+        Some(method) => {
+            print_call(args.connect, &args.shape, OneCall { target: args.target, method, arguments: Arguments::Named(arguments) })
+        }
     }
 }
 
@@ -47,11 +49,19 @@ pub(crate) struct OneCall {
     /// A class, or the path of an instance.
     pub(crate) target: String,
     pub(crate) method: String,
-    pub(crate) arguments: Vec<(String, Argument)>,
+    pub(crate) arguments: Arguments,
+}
+
+/// How arguments are given.
+pub(crate) enum Arguments {
+    /// By the names of the parameters.
+    Named(Vec<(String, Argument)>),
+    /// In the order in which the method declares them; `None` leaves one out.
+    Listed(Vec<Option<Argument>>),
 }
 
 /// Calls it on each computer, and prints what comes out.
-fn print_call(connect: Connect, shape: &Shape, call: OneCall) -> Result<ExitCode, Failure> {
+pub(crate) fn print_call(connect: Connect, shape: &Shape, call: OneCall) -> Result<ExitCode, Failure> {
     path_of(&call.target)?;
     print_results(connect, shape, Question::work(call))
 }
@@ -70,7 +80,11 @@ impl Work for OneCall {
     fn run<'a>(&'a self, at: At<'a>) -> Working<'a> {
         Box::pin(async move {
             let call = at.namespace.method(&self.target, &self.method).await?;
-            finish(call.args(self.arguments.iter().cloned()), &at).await
+            let call = match &self.arguments {
+                Arguments::Named(all) => call.args(all.iter().cloned()),
+                Arguments::Listed(all) => call.positional(all.iter().cloned())?,
+            };
+            finish(call, &at).await
         })
     }
 }

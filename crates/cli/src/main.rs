@@ -18,6 +18,7 @@ mod log;
 mod many;
 mod mof;
 mod password;
+mod powershell;
 mod progress;
 mod query;
 mod report;
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
     let arguments = || std::env::args_os().map(|a| a.to_string_lossy().into_owned());
     if arguments().next().is_some_and(|program| wmic::is_called(&program)) {
         return wmic::run(&arguments().skip(1).collect::<Vec<_>>());
+    }
+    let words: Vec<String> = arguments().skip(1).collect();
+    if let Some(command) = powershell::of(&words) {
+        return powershell::run(&command);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,

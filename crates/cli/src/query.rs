@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::report::{Failure, harmless};
 use crate::threads::Threads;
 use rwmi_cim::{Entity, wql};
-use rwmi_client::{Error, Namespace};
+use rwmi_client::{self as client, Error, Namespace};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -39,6 +39,7 @@ pub(crate) trait Work: Send + Sync {
 pub(crate) type Working<'a> = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
 
 /// A computer, open for work, and where what it says goes.
+#[derive(Clone, Copy)]
 pub(crate) struct At<'a> {
     pub(crate) namespace: &'a Namespace,
     /// When its time is over.
@@ -50,6 +51,26 @@ impl At<'_> {
     /// Hands on a row; `false` where nobody reads any more.
     pub(crate) async fn row(&self, row: Entity) -> bool {
         self.teller.say(Said::Row(row)).await.is_ok()
+    }
+
+    /// Hands on what is made of the rows, up to the last or to who reads no more.
+    pub(crate) async fn rows(&self, mut rows: client::Rows<Entity>, made: impl Fn(Entity) -> Option<Entity> + Send) -> Result<(), Error> {
+        while let Some(Some(row)) = self.teller.unless_stopped(rows.next()).await {
+            let goes_on = match row.map(&made) {
+                Ok(None) => true,
+                Ok(Some(row)) => self.row(row).await,
+                Err(error) => self.failed(error).await,
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells a failure that is not the end.
+    pub(crate) async fn failed(&self, error: Error) -> bool {
+        self.teller.fail(error).await.is_ok()
     }
 
     /// Tells that what was called returned something else than success.
@@ -221,17 +242,7 @@ async fn events(question: &Question, at: At<'_>) -> Result<(), Error> {
 
 async fn rows(question: &Question, at: At<'_>) -> Result<(), Error> {
     let query = at.namespace.query(&question.text).ensure_locatable(question.with_keys);
-    let mut rows = query.deadline(at.left()).entities().await?;
-    while let Some(Some(row)) = at.teller.unless_stopped(rows.next()).await {
-        let next = match row {
-            Ok(entity) => at.teller.say(Said::Row(entity)).await,
-            Err(error) => at.teller.fail(error).await,
-        };
-        if next.is_err() {
-            break;
-        }
-    }
-    Ok(())
+    at.rows(query.deadline(at.left()).entities().await?, Some).await
 }
 
 /// Columns of the terminal, where the system knows.

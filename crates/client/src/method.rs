@@ -133,6 +133,23 @@ impl MethodCall {
         self
     }
 
+    /// Gives arguments in the order in which the method declares its in parameters; `None` leaves one out.
+    ///
+    /// # Errors
+    /// [`Misuse::Rule`] with `INVALID_METHOD_PARAMETERS` where the method takes fewer.
+    pub fn positional(self, arguments: impl IntoIterator<Item = Option<Argument>>) -> Result<Self, Error> {
+        let names: Vec<String> = self.method.parameters().iter().filter(|p| p.input).map(|p| p.property.name.clone()).collect();
+        let mut given = Vec::new();
+        for (n, argument) in arguments.into_iter().enumerate() {
+            let Some(name) = names.get(n) else {
+                let why = format!("{} takes fewer arguments: {}", self.method.name, self.method.signature());
+                return Err(self.namespace.misuse(Misuse::Rule { status: WbemStatus::INVALID_METHOD_PARAMETERS, why }));
+            };
+            given.extend(argument.map(|a| (name.clone(), a)));
+        }
+        Ok(self.args(given))
+    }
+
     /// Named values beside the call.
     pub(crate) fn with_context(self, context: Option<InterfacePointer>) -> Self {
         MethodCall { context, ..self }

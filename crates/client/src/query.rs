@@ -54,6 +54,20 @@ impl Query {
         self
     }
 
+    /// Whether a provider is asked for the very class (`WBEM_FLAG_DIRECT_READ`).
+    pub fn direct_read(mut self, on: bool) -> Self {
+        self.set(flags::DIRECT_READ, on);
+        self
+    }
+
+    /// The language by its name, instead of `WQL`; what another language's text says only the server knows.
+    pub fn language(mut self, name: &str) -> Self {
+        if !name.eq_ignore_ascii_case("WQL") {
+            (self.language, self.checked) = (name.into(), false);
+        }
+        self
+    }
+
     /// Whether [`Rows::rewind`] works: the server then keeps all rows as long as the stream lives.
     pub fn rewindable(mut self, on: bool) -> Self {
         self.set(flags::FORWARD_ONLY, !on);

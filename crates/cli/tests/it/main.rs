@@ -15,6 +15,7 @@ mod kill;
 mod local;
 mod mof;
 mod plugin;
+mod powershell;
 mod remote;
 mod replay;
 mod serve;

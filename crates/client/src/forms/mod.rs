@@ -27,8 +27,8 @@ mod values;
 
 pub use cim::{CimSession, CimSessionOptions, MiResult, OperationOptions, Protocol};
 pub use cmdlet::{
-    FromComputer, GetWmiObject, InvokeWmiMethod, PutType, RegisterWmiEvent, RemoveWmiObject, Results, SetWmiInstance, get_wmi_object,
-    invoke_wmi_method, register_wmi_event, remove_wmi_object, set_wmi_instance,
+    ClassList, FromComputer, GetWmiObject, InvokeWmiMethod, PutType, RegisterWmiEvent, RemoveWmiObject, Results, SetWmiInstance,
+    get_wmi_object, invoke_wmi_method, name_fits, register_wmi_event, remove_wmi_object, set_wmi_instance,
 };
 pub use environment::Environment;
 pub use events::{EventSource, EventWatcherOptions, ManagementEventWatcher, WqlEventQuery};

@@ -1,15 +1,13 @@
 //! `Get-WmiObject`.
 
-use super::{Connection, Found, Results, connection_parameters};
+use super::{ClassList, Connection, Found, Results, connection_parameters};
 use crate::forms::environment::Environment;
 use crate::forms::management::SelectQuery;
-use crate::forms::object::Place;
-use crate::{Client, Error, Misuse};
+use crate::forms::object::{Place, WmiObject};
+use crate::{Error, Misuse};
+use rwmi_cim::Entity;
 use rwmi_wbem::flags;
 use std::sync::Arc;
-
-/// Deepest namespace that `-Recurse` goes into, against a server that nests without end.
-const RECURSION_MAX: usize = 32;
 
 /// `Get-WmiObject CLASS`.
 ///
@@ -155,7 +153,7 @@ impl GetWmiObject {
         flags |= if amended { flags::USE_AMENDED_QUALIFIERS } else { 0 };
         let direct = if self.direct_read { flags::DIRECT_READ } else { 0 };
         let what = Arc::new(what);
-        Ok(self.connection.run(move |client, place, found| {
+        Ok(self.connection.run(move |_, place, found| {
             let what = what.clone();
             async move {
                 match &*what {
@@ -164,7 +162,7 @@ impl GetWmiObject {
                         let set = place.query(query, "WQL", flags | direct | flags::ENSURE_LOCATABLE, None).await?;
                         found.give_all(set).await
                     }
-                    What::Classes(pattern) => list(&client, place, pattern, flags, recurse, &found).await,
+                    What::Classes(pattern) => list(place, pattern, amended, recurse, &found).await,
                 }
             }
         }))
@@ -177,89 +175,23 @@ enum What {
 }
 
 /// The classes of a namespace, and of those below it.
-async fn list(client: &Client, place: Place, pattern: &str, flags: i32, recurse: bool, found: &Found) -> Result<(), Error> {
-    let mut waiting = vec![(place, 0)];
-    while let Some((place, depth)) = waiting.pop() {
-        let mut classes = place.subclasses(None, flags, None).await?;
-        while let Some(class) = classes.next().await {
-            let class = class?;
-            if fits(pattern, &class.class().name) && !found.give(class).await {
-                return Ok(());
+async fn list(place: Place, pattern: &str, amended: bool, recurse: bool, found: &Found) -> Result<(), Error> {
+    let mut classes = ClassList::new(place.namespace.clone(), pattern, amended, recurse);
+    while let Some(next) = classes.next().await {
+        let (namespace, class) = match next {
+            Ok(next) => next,
+            // A namespace that is closed to us does not hide the others.
+            Err(error) => {
+                let _ = found.sender.send(Err(error)).await;
+                continue;
             }
-        }
-        if !recurse || RECURSION_MAX <= depth {
-            continue;
-        }
-        let below = flags::RETURN_IMMEDIATELY | flags::FORWARD_ONLY;
-        for namespace in place.instances("__NAMESPACE", below, None).await?.collect().await? {
-            let Ok(name) = namespace.get::<String>("Name") else { continue };
-            match client.namespace(&format!(r"{}\{name}", place.namespace.name())).await {
-                Ok(namespace) => waiting.push((Place { namespace, ..place.clone() }, depth + 1)),
-                // A namespace that is closed to us does not hide the others.
-                Err(error) => {
-                    let _ = found.sender.send(Err(error)).await;
-                }
-            }
+        };
+        let place = Place { namespace, ..place.clone() };
+        if !found.give(WmiObject::new(place, Entity::Class(class))).await {
+            break;
         }
     }
     Ok(())
-}
-
-/// Whether a name fits a pattern of PowerShell, without case: `*` any text, `?` any character, `[abc]` and `[a-z]` one of them.
-pub(crate) fn fits(pattern: &str, name: &str) -> bool {
-    let low = |text: &str| text.to_lowercase().chars().collect::<Vec<char>>();
-    let (pattern, name) = (low(pattern), low(name));
-    // The place of the last star, and the name's place when it was met: whoever fails goes on there with one character more.
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match token(&pattern[p..]) {
-            Some(Token::Any) => {
-                star = Some((p + 1, n));
-                p += 1;
-                continue;
-            }
-            Some(Token::One(len, set)) if set.is_none_or(|set| has(set, name[n])) => {
-                (p, n) = (p + len, n + 1);
-                continue;
-            }
-            Some(Token::Literal(c)) if c == name[n] => {
-                (p, n) = (p + 1, n + 1);
-                continue;
-            }
-            _ => {}
-        }
-        match star {
-            Some((after, met)) => {
-                (p, n) = (after, met + 1);
-                star = Some((after, met + 1));
-            }
-            None => return false,
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
-}
-
-enum Token<'a> {
-    Any,
-    One(usize, Option<&'a [char]>),
-    Literal(char),
-}
-
-fn token(pattern: &[char]) -> Option<Token<'_>> {
-    Some(match pattern.first()? {
-        '*' => Token::Any,
-        '?' => Token::One(1, None),
-        '[' => match pattern.iter().position(|c| *c == ']') {
-            Some(end) if 1 < end => Token::One(end + 1, pattern.get(1..end)),
-            _ => Token::Literal('['),
-        },
-        c => Token::Literal(*c),
-    })
-}
-
-fn has(set: &[char], c: char) -> bool {
-    let is_range = |w: &[char]| matches!(w, [from, '-', to] if (*from..=*to).contains(&c));
-    set.contains(&c) && c != '-' || set.windows(3).any(is_range)
 }
 
 #[cfg(test)]
@@ -310,23 +242,6 @@ mod tests {
         // A default namespace of scripts is not theirs.
         let elsewhere = GetWmiObject::in_environment(&Environment::default().default_namespace("root"));
         assert_eq!(elsewhere.connection.namespace, r"root\cimv2");
-    }
-
-    #[test]
-    fn a_pattern_fits_without_case() {
-        let check = |pattern: &str, name: &str, expect: bool| assert_eq!(fits(pattern, name), expect, "{pattern} {name}");
-        check("*", "", true);
-        check("win32_*", "Win32_Process", true);
-        check("*Process*", "Win32_ProcessStartup", true);
-        check("*_Proc?ss", "Win32_Process", true);
-        check("*_Proc?ss", "Win32_Processor", false);
-        check("Win[0-9][0-9]_[a-p]*", "Win32_Process", true);
-        check("[xyz]*", "Win32_Process", false);
-        check("", "x", false);
-        check("[", "[", true);
-        check("a*b*c", "aXbXbXc", true);
-        check(&"*a".repeat(40), &"a".repeat(60), true);
-        check(&("*a".repeat(40) + "b"), &"a".repeat(200), false);
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use super::{Connection, Results, connection_parameters};
 use crate::forms::environment::Environment;
 use crate::forms::object::WmiObject;
 use crate::{Argument, Error, Misuse};
-use rwmi_cim::{Entity, WbemStatus};
+use rwmi_cim::Entity;
 use std::sync::Arc;
 
 /// `Invoke-WmiMethod` of a class (`-Class`) or of the instance at a path (`-Path`).
@@ -74,19 +74,7 @@ impl InvokeWmiMethod {
             async move {
                 let (path, method, named, listed) = &*what;
                 let call = place.namespace.method(path, method).await?;
-                let parameters = call.declaration().parameters();
-                let mut names = parameters.iter().filter(|p| p.input).map(|p| p.property.name.clone());
-                let mut arguments = named.clone();
-                for argument in listed {
-                    let Some(name) = names.next() else {
-                        let why = format!("{method} takes fewer arguments: {}", call.declaration().signature());
-                        return Err(place.rule(WbemStatus::INVALID_METHOD_PARAMETERS, why));
-                    };
-                    arguments.extend(argument.clone().map(|a| (name, a)));
-                }
-                drop(names);
-                drop(parameters);
-                let returned = call.args(arguments).call().await?;
+                let returned = call.args(named.iter().cloned()).positional(listed.iter().cloned())?.call().await?;
                 found.give(WmiObject::new(place.clone(), Entity::Instance(returned.object().clone()))).await;
                 Ok(())
             }

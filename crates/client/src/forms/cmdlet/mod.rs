@@ -3,11 +3,13 @@
 
 mod get;
 mod invoke;
+mod list;
 mod register;
 mod set;
 
 pub use get::{GetWmiObject, get_wmi_object};
 pub use invoke::{InvokeWmiMethod, invoke_wmi_method};
+pub use list::{ClassList, name_fits};
 pub use register::{RegisterWmiEvent, register_wmi_event};
 pub use set::{PutType, RemoveWmiObject, SetWmiInstance, remove_wmi_object, set_wmi_instance};
 

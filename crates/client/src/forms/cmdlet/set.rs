@@ -19,7 +19,8 @@ pub enum PutType {
 }
 
 impl PutType {
-    fn options(self) -> PutOptions {
+    /// What a put takes.
+    pub fn options(self) -> PutOptions {
         let mut options = PutOptions::default();
         options.mode.update_only = self == PutType::UpdateOnly;
         options.mode.create_only = self == PutType::CreateOnly;
