@@ -250,7 +250,10 @@ impl Hub {
         let sub = Arc::new(Sub {
             cx: cx.clone(),
             namespace: fold_namespace(&cx.namespace),
-            queue: Queue::new(self.waiting.clone()),
+            queue: match &kind {
+                Kind::Permanent { room: Some(room), .. } => Queue::with_room(self.waiting.clone(), *room),
+                _ => Queue::new(self.waiting.clone()),
+            },
             groups,
             later: Mutex::default(),
             heard: Mutex::default(),
@@ -258,7 +261,7 @@ impl Hub {
             runtime: tokio::runtime::Handle::current(),
             consumer: match kind {
                 Kind::Temporary => None,
-                Kind::Permanent(consumer) => Some(consumer),
+                Kind::Permanent { consumer, .. } => Some(consumer),
             },
             plan,
         });

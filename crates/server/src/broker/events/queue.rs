@@ -61,6 +61,7 @@ pub(super) struct Queue {
     state: Mutex<State>,
     arrived: Notify,
     all: Arc<Waiting>,
+    octets_max: usize,
 }
 
 #[derive(Debug, Default)]
@@ -72,7 +73,12 @@ struct State {
 
 impl Queue {
     pub(super) fn new(all: Arc<Waiting>) -> Queue {
-        Queue { state: Mutex::default(), arrived: Notify::new(), all }
+        Queue::with_room(all, QUEUE_OCTETS_MAX)
+    }
+
+    /// With room for so many octets, where that is less than any has.
+    pub(super) fn with_room(all: Arc<Waiting>, octets: usize) -> Queue {
+        Queue { state: Mutex::default(), arrived: Notify::new(), all, octets_max: octets.min(QUEUE_OCTETS_MAX) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -85,7 +91,7 @@ impl Queue {
         if state.ended {
             return Pushed::Dropped;
         }
-        let fits = state.entries.len() < QUEUE_LEN_MAX && state.octets.saturating_add(octets) <= QUEUE_OCTETS_MAX;
+        let fits = state.entries.len() < QUEUE_LEN_MAX && state.octets.saturating_add(octets) <= self.octets_max;
         if !fits || !self.all.take(octets) {
             return self.drop_one(&mut state);
         }
@@ -251,6 +257,14 @@ mod tests {
         assert_eq!(number(&queue.take().unwrap()), 7777);
         assert_eq!(queue.take(), None);
         assert_eq!(all.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_queue_may_have_less_room_than_others_and_never_more() {
+        let queue = Queue::with_room(Arc::default(), 100);
+        assert_eq!(queue.push(event(1), 60), Pushed::Kept);
+        assert_eq!(queue.push(event(2), 60), Pushed::FirstDropped(60));
+        assert_eq!(Queue::with_room(Arc::default(), usize::MAX).octets_max, QUEUE_OCTETS_MAX);
     }
 
     #[test]

@@ -11,8 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) enum Kind {
     /// A client, as long as it reads.
     Temporary,
-    /// The service: for the consumer with this path.
-    Permanent(String),
+    /// The service.
+    Permanent {
+        /// The path of the consumer.
+        consumer: String,
+        /// Octets that may wait for it, where it says so itself.
+        room: Option<usize>,
+    },
 }
 
 /// A quota: for all together and for one account.
@@ -174,8 +179,8 @@ mod tests {
         assert_eq!(seat("boss").unwrap_err(), WbemStatus::QUOTA_VIOLATION);
         held.push(seat("other").unwrap());
         // The quotas do not share.
-        held.push(quota.subscription(&tree, "boss", &Kind::Permanent("x".into()), 1000).unwrap());
-        assert!(quota.subscription(&tree, "boss", &Kind::Permanent("x".into()), 1).is_err());
+        held.push(quota.subscription(&tree, "boss", &Kind::Permanent { consumer: "x".into(), room: None }, 1000).unwrap());
+        assert!(quota.subscription(&tree, "boss", &Kind::Permanent { consumer: "x".into(), room: None }, 1).is_err());
         held.clear();
         assert!(quota.lock().by_user.is_empty());
         assert_eq!(quota.lock().total, [0; 4]);

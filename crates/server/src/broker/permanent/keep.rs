@@ -30,6 +30,15 @@ struct Bound {
     namespace: String,
     binding: Arc<Instance>,
     filter: Arc<Instance>,
+    /// `MaximumQueueSize` of the consumer, where it is not 0.
+    room: Option<usize>,
+}
+
+impl Bound {
+    /// Whether it is listened to in the same way.
+    fn is(&self, other: &Bound) -> bool {
+        Arc::ptr_eq(&self.binding, &other.binding) && Arc::ptr_eq(&self.filter, &other.filter) && self.room == other.room
+    }
 }
 
 /// A binding that is kept.
@@ -106,7 +115,7 @@ impl Keeper {
         let tree = self.broker.repository.tree();
         let mut wanted = bindings(&tree, &mut self.idle);
         self.kept.retain(|key, kept| match wanted.get(key) {
-            Some(bound) if Arc::ptr_eq(&bound.binding, &kept.bound.binding) && Arc::ptr_eq(&bound.filter, &kept.bound.filter) => true,
+            Some(bound) if bound.is(&kept.bound) => true,
             _ => {
                 tracing::info!(target: "rwmi::audit", event = "permanent subscription ended", binding = %key.1.escape_debug(), namespace = key.0);
                 false
@@ -162,8 +171,13 @@ fn bindings(tree: &Tree, idle: &mut HashMap<Key, String>) -> HashMap<Key, Bound>
             let key = (fold_namespace(namespace.name()), key);
             let end = |role| binding.get(role).and_then(Value::as_str).and_then(|path| resolve(tree, namespace, path));
             let why = match (end("Filter"), end("Consumer")) {
-                (Some(filter), Some(_)) => {
-                    let bound = Bound { namespace: namespace.name().to_owned(), binding: binding.clone(), filter };
+                (Some(filter), Some(consumer)) => {
+                    let room = consumer
+                        .get("MaximumQueueSize")
+                        .and_then(Value::as_integer)
+                        .and_then(|n| usize::try_from(n).ok())
+                        .filter(|n| *n > 0);
+                    let bound = Bound { namespace: namespace.name().to_owned(), binding: binding.clone(), filter, room };
                     match filter_publishes(&bound.filter) {
                         Some(true) => {
                             found.insert(key, bound);
@@ -208,7 +222,7 @@ async fn keep(
     let mut cx = RequestContext::new(r"BUILTIN\Administrators", place);
     cx.elevated = true;
     let name = text(&bound.filter, "Name");
-    let failure = match broker.events().subscribe(&cx, &query, Kind::Permanent(consumer.clone())).await {
+    let failure = match broker.events().subscribe(&cx, &query, Kind::Permanent { consumer: consumer.clone(), room: bound.room }).await {
         Err(failure) => failure,
         Ok(subscription) => {
             tracing::info!(

@@ -420,3 +420,21 @@ async fn a_filter_asks_for_events_of_another_namespace() {
     world.run(true, r"root\cimv2", Operation::PutClass { class, options: PutOptions::default() }).await.unwrap();
     world.until("the line", |w| w.log("a.log") == "Thing\n").await;
 }
+
+#[tokio::test]
+async fn a_consumer_says_how_much_may_wait_for_it() {
+    let mut w = World::new().await;
+    w.stop().await;
+    // Without the directory a delivery fails and is tried again much later: what comes meanwhile waits.
+    w.keep_with(Retries(vec![Duration::from_secs(3600)])).await;
+    w.filter("f", "SELECT * FROM __NamespaceCreationEvent").await;
+    let values = [("Name", "c".into()), ("Filename", "c.log".into()), ("Text", "x".into()), ("MaximumQueueSize", Value::Uint32(1))];
+    w.put("LogFileEventConsumer", &values).await.unwrap();
+    w.bind("f", "c").await;
+    let told = w.watch("SELECT * FROM __EventQueueOverflowEvent").await;
+    for name in ["n1", "n2"] {
+        w.put("__NAMESPACE", &[("Name", name.into())]).await.unwrap();
+    }
+    let event = w.next(&told).await;
+    assert!(event.get::<String>("IntendedConsumer").unwrap().contains("LogFileEventConsumer"));
+}
