@@ -54,6 +54,8 @@ pub(crate) enum Command {
     },
     /// Say why a computer cannot be asked, and what to change there
     Doctor(Doctor),
+    /// Find out what a computer is and has, as a document for GLPI or of our own
+    Inventory(Box<crate::inventory::Inventory>),
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
     /// Look at the configuration of this command

@@ -13,6 +13,7 @@ mod exec;
 mod format;
 mod get_class;
 mod hosts;
+mod inventory;
 mod local;
 mod log;
 mod many;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),
         Command::Doctor(args) => doctor::run(args),
+        Command::Inventory(args) => inventory::run(*args),
         Command::Dump(args) => dump::run(args),
         Command::Config { action } => config::run(action),
         Command::Wmic { arguments } => return wmic::run(&arguments),

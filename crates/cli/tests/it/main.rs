@@ -11,6 +11,7 @@ mod failures;
 #[cfg(target_os = "linux")]
 mod fake_secrets;
 mod hang;
+mod inventory;
 mod kill;
 mod local;
 mod mof;
