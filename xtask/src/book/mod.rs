@@ -72,7 +72,7 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode, String> {
         let rwmi = own.join("release/rwmi");
         (clone, own, rwmi)
     };
-    let pages = chosen(&root, &options.pages)?;
+    let pages = chosen(&root, &options.pages, options.work_tree)?;
     let started = Instant::now();
     for page in &pages {
         let status = Command::new("unshare")
@@ -124,9 +124,10 @@ pub(crate) fn inside(page: &str, parts: &Parts, bless: bool, release: bool) -> R
         if same && status == Some(step.status) {
             continue;
         }
-        if let (true, Some(expected), true) = (bless, &step.output, status == Some(step.status)) {
+        if let (true, Some(expected), Some(status)) = (bless, &step.output, status) {
             println!("{page}:{}: renewed", step.line);
-            renewed.push((expected.place.clone(), compare::renewed(&expected.lines, &lines)));
+            let mark = (status != 0).then(|| format!("? {status}"));
+            renewed.push((expected.place.clone(), mark.into_iter().chain(compare::renewed(&expected.lines, &lines)).collect()));
             continue;
         }
         let shown = status.map_or("none, a signal or the time ended it".to_owned(), |s| s.to_string());
@@ -184,7 +185,7 @@ fn perform(world: &World, step: &Step, directory: Option<&Path>) -> Result<(Opti
 }
 
 /// README and the chapters of the book, or those that were named: by file name, or by its last words.
-fn chosen(root: &Path, names: &[String]) -> Result<Vec<String>, String> {
+fn chosen(root: &Path, names: &[String], work_tree: bool) -> Result<Vec<String>, String> {
     let read = |path: &str| std::fs::read_to_string(root.join(path)).map_err(|e| format!("{path}: {e}"));
     let summary = read(&format!("{BOOK}/SUMMARY.md"))?;
     let listed: Vec<String> = page::chapters(&summary).into_iter().map(|c| format!("{BOOK}/{c}")).collect();
@@ -197,10 +198,12 @@ fn chosen(root: &Path, names: &[String]) -> Result<Vec<String>, String> {
     }
     there.sort();
     if names.is_empty() {
-        if let Some(page) = there.iter().find(|p| !listed.contains(p)) {
+        let unlisted: Vec<String> = there.iter().filter(|p| !listed.contains(p)).cloned().collect();
+        // Of the work tree, it may be of somebody who still writes it.
+        if let (Some(page), false) = (unlisted.first(), work_tree) {
             return Err(format!("{page} is not in {BOOK}/SUMMARY.md"));
         }
-        return Ok(std::iter::once(README.to_owned()).chain(listed).collect());
+        return Ok(std::iter::once(README.to_owned()).chain(listed).chain(unlisted).collect());
     }
     let stem = |page: &str| Path::new(page).file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     let mut pages = Vec::new();

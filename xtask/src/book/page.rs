@@ -51,7 +51,7 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expected {
     pub(crate) lines: Vec<String>,
-    /// Lines of the page that it fills, from 0, the end not included.
+    /// Lines of the page that it fills, with that of the status, from 0, the end not included.
     pub(crate) place: std::ops::Range<usize>,
 }
 
@@ -111,16 +111,16 @@ fn console(lines: &[&str], from: usize, to: usize, steps: &mut Vec<Step>) -> Res
             command.push_str(more);
             at += 1;
         }
-        let mut status = 0;
+        let (start, mut status) = (at, 0);
         if let Some(number) = lines[at..to].first().and_then(|l| l.strip_prefix("? ")) {
             status = number.trim().parse().map_err(|_| format!("line {}: {number:?} is no exit status", at + 1))?;
             at += 1;
         }
-        let start = at;
+        let first = at;
         while at < to && !lines[at].starts_with("$ ") {
             at += 1;
         }
-        let lines = lines[start..at].iter().map(|l| (*l).to_owned()).collect();
+        let lines = lines[first..at].iter().map(|l| (*l).to_owned()).collect();
         steps.push(Step { line, command, status, output: Some(Expected { lines, place: start..at }), elsewhere: None });
     }
     Ok(())
