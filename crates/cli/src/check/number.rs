@@ -79,7 +79,8 @@ impl Number {
     pub(crate) fn rounded(self) -> Number {
         match self {
             Number::Int(_) => self,
-            Number::Real(f) => Number::real((f * 100.0).round() / 100.0).unwrap_or(self),
+            // And no minus before a zero.
+            Number::Real(f) => Number::real((f * 100.0).round() / 100.0 + 0.0).unwrap_or(self),
         }
     }
 }

@@ -356,6 +356,23 @@ mod tests {
     }
 
     #[test]
+    fn values_have_digits_only() {
+        for f in [0.0, -0.0, -0.001, 1e-300, 1e15, 1e300, f64::MAX, f64::MIN, f64::MIN_POSITIVE, 0.1 + 0.2, f64::NAN, f64::INFINITY] {
+            let text = judge(&[cpu(f)], &thresholds(&["0.1"], &["~:1e"]), "_AvgCPU", None).text;
+            let value = text.split_once("'=").and_then(|(_, v)| v.split_once(";0.1;~:1152921504606846976; ")).unwrap().0;
+            let number = value.trim_end_matches('%');
+            assert!(number == "U" || number.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.')), "{f}: {value}");
+            assert_ne!(number, "-0.00");
+        }
+    }
+
+    #[test]
+    fn details_stand_behind_in_lines_of_their_own() {
+        let item = Item { details: vec!["a|b".into(), "c\nd".into()], ..cpu(1.0) };
+        check(&[item], &[], &[], None, 0, "OK - Average CPU Utilisation 1.00%|'Avg CPU Utilisation'=1.00%; \na/b\nc d\n");
+    }
+
+    #[test]
     fn a_text_cannot_end_itself() {
         let mut item = Item::new("a|b\nc\u{1b}\0\u{202e}\u{5d0}\u{1f600}");
         item.field("_AvgCPU", Some(Number::Int(1))).perf("it's a=b|\n", "_AvgCPU", "");

@@ -10,7 +10,36 @@ fn check(server: &Server, args: &[&str]) -> Done {
     let (host, port) = (server.endpoint.ip().to_string(), server.endpoint.port().to_string());
     let mut command = command(&[&["check", "-H", &host, "--endpoint-port", &port], args].concat());
     command.env("RWMI_USER", USER).env("RWMI_PASSWORD", PASSWORD).env("XDG_STATE_HOME", server.place.dir.path());
-    finish(command)
+    let done = finish(command);
+    obeys_plug_ins(&done);
+    done
+}
+
+/// What everybody who reads plug-ins relies on, whatever was checked: one of four endings, the word of it first, and performance data of their grammar.
+#[track_caller]
+fn obeys_plug_ins(done: &Done) {
+    let word = ["OK", "WARNING", "CRITICAL", "UNKNOWN"].get(usize::try_from(done.code.unwrap()).unwrap()).unwrap();
+    assert!(done.err.is_empty() && done.out.starts_with(&format!("{word} ")) && done.out.ends_with('\n'), "{done:?}");
+    let first = done.out.lines().next().unwrap();
+    let mut rest = first.split_once('|').map_or("", |(_, data)| data);
+    assert!(!rest.contains('|') && !done.out.lines().skip(1).any(|l| l.contains('|')), "{first}");
+    while !rest.is_empty() {
+        // 'label'=value[unit][;warning[;critical]], and a semicolon and a blank behind each.
+        let (label, behind) = rest.strip_prefix('\'').and_then(|r| r.split_once("'=")).unwrap_or_else(|| panic!("{first}"));
+        assert!(!label.replace("''", "").contains(['\'', '=']), "{label}");
+        let (datum, more) = behind.split_once("; ").unwrap_or_else(|| panic!("{first}"));
+        let mut parts = datum.split(';');
+        let value = parts.next().unwrap();
+        let number = value.trim_end_matches("%").trim_end_matches(['B', 's']);
+        let is_number =
+            |n: &str| !n.is_empty() && n.parse::<f64>().is_ok() && n.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.'));
+        assert!(value == "U" || is_number(number), "{value} in {first}");
+        for range in parts.filter(|r| !r.is_empty()) {
+            let limits = range.trim_start_matches('@').split(':');
+            assert!(limits.into_iter().all(|l| l.is_empty() || l == "~" || is_number(l)), "{range} in {first}");
+        }
+        rest = more;
+    }
 }
 
 /// It ended so, and said everything on standard output.
@@ -237,6 +266,21 @@ fn what_keeps_a_check_from_its_answer_is_unknown() {
     unknown(refused, "127.0.37.5:");
     unknown(with("nothing = here"), "/");
     unknown(rwmi(&["check", "mem", "-H", "127.0.37.6", "-u", "x", "-A", file.to_str().unwrap()]), "");
+    // Nobody is there, or has no such name.
+    std::fs::write(&file, "username=x\npassword=y\n").unwrap();
+    let of = |host: &str, more: &[&str]| {
+        let done = rwmi(&[&["check", "mem", "-H", host, "-A", file.to_str().unwrap()], more].concat());
+        obeys_plug_ins(&done);
+        // The reason is one line, and below it is only advice.
+        assert!(done.out.lines().skip(1).all(|l| l.starts_with("hint: ")), "{done:?}");
+        done
+    };
+    unknown(of("127.0.104.6", &["--endpoint-port", "1"]), "127.0.104.6:1: connecting to the endpoint mapper failed: connection refused\n");
+    unknown(of("no-such-host.invalid", &[]), "no-such-host.invalid:135: resolving the name failed: ");
+    // A check is of one computer, in whatever way they are many.
+    for hosts in ["a,b", "web[01-02]", "192.0.2.0/30"] {
+        unknown(of(hosts, &[]), "a check is of one computer\n");
+    }
     // Somebody who takes the connection and says nothing.
     let silent = TcpListener::bind("127.0.37.7:0").unwrap();
     let port = silent.local_addr().unwrap().port().to_string();

@@ -77,7 +77,9 @@ struct Replay {
 impl Replay {
     fn start(address: &str) -> Replay {
         let systemd = Systemd::start();
-        let server = Server::new(Place::from("", TREE, &systemd.setting()), address);
+        let place = Place::from("", TREE, &systemd.setting());
+        place.run_fed(&["account", "add", "bob", "--password-stdin"], PASSWORD).good();
+        let server = Server::new(place, address);
         put(&server, "windows.mof", WINDOWS);
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_rwmi"), server.place.dir.path().join("wmic")).unwrap();
         let file = format!("username = {USER}\npassword={PASSWORD}\ndomain= CORP\n");
@@ -88,10 +90,11 @@ impl Replay {
     }
 
     /// What stands in the file for what is different in each run.
-    fn names(&self) -> [(&'static str, String); 5] {
+    fn names(&self) -> [(&'static str, String); 6] {
         let ip = self.server.endpoint.ip();
         [
             ("//HOST", format!("//{ip}[{}]", self.server.endpoint.port())),
+            ("//SIGNED", format!("//{ip}[{},sign]", self.server.endpoint.port())),
             ("//SILENT", format!("//{ip}[{}]", self.silent.local_addr().unwrap().port())),
             ("//CLOSED", format!("//{ip}[1]")),
             ("FILE", self.server.place.dir.path().join("auth").to_str().unwrap().to_owned()),
@@ -109,7 +112,14 @@ impl Replay {
         let done = finish(command);
         let (ip, port) = (self.server.endpoint.ip().to_string(), self.server.endpoint.port().to_string());
         let (silent, object) = (self.silent.local_addr().unwrap().port().to_string(), self.server.object.port().to_string());
+        // Why a name has no address is the resolver's word.
+        let said = "the name has no address (";
+        let resolved = |text: String| match text.split_once(said).and_then(|(a, b)| Some((a, b.split_once(')')?.1))) {
+            Some((before, behind)) => format!("{before}{said}..){behind}"),
+            None => text,
+        };
         let plain = |text: String| {
+            let text = resolved(text);
             let ports = [(&port, "PORT"), (&silent, "SILENT"), (&object, "OBJECT")];
             ports.iter().fold(text, |t, (port, name)| t.replace(&format!("{ip}:{port}"), &format!("HOST:{name}"))).replace(&ip, "HOST")
         };
