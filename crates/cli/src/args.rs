@@ -453,6 +453,9 @@ pub(crate) struct MofCompile {
     #[arg(long)]
     pub(crate) check: bool,
 
+    #[command(flatten)]
+    pub(crate) how: crate::mof::How,
+
     /// The file, `-` for standard input; what it says without #pragma namespace goes to --namespace
     pub(crate) file: PathBuf,
 }

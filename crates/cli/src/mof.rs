@@ -1,10 +1,14 @@
 //! `rwmi mof`: classes and instances from MOF files to a server, and classes from a server as MOF.
 
+mod how;
+
+pub(crate) use how::How;
+
 use crate::args::{MofAction, MofCompile, MofExport};
 use crate::connect::Targets;
 use crate::many::{Text, Trouble, print_texts};
 use crate::report::Failure;
-use rwmi_cim::mof::{self, MofError, PutMode, Target};
+use rwmi_cim::mof::{self, Modes, MofError, PutMode, Target};
 use rwmi_cim::{Class, Flavor, Instance, Object, ObjectPath, Operation, PutOptions, WbemStatus};
 use rwmi_client::{Client, Depth, Error, ErrorKind, Namespace};
 use std::cell::RefCell;
@@ -36,20 +40,29 @@ struct Source {
     /// Where included files are.
     directory: PathBuf,
     check: bool,
+    how: How,
+    modes: Modes,
 }
 
 fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
     // Nothing is asked of anybody for a text that is no MOF.
     let octets = read(&args.file).map_err(|e| Failure::new(format!("{}: {e}", args.file.display())))?;
     let document = mof::parse_octets(&args.file.display().to_string(), &octets).map_err(|errors| refused(&errors))?;
+    let modes = args.how.modes()?;
     let targets = Targets::new(args.connect)?;
     let several = 1 < targets.hosts().len();
+    if several && args.how.files().is_some() {
+        return Err(Failure::usage("--mof and --mfl name one pair of files, and -c several computers"));
+    }
     let directory = args.file.parent().map(Path::to_owned).unwrap_or_default();
-    let source = Arc::new(Source { document, directory, check: args.check });
+    let source = Arc::new(Source { document, directory, check: args.check, how: args.how, modes });
     print_texts(targets, move |client, home, host| {
         let source = source.clone();
         async move {
-            let done = put(&source, client, home).await?;
+            let (done, parted) = put(&source, client, home).await?;
+            if let Some(words) = parted {
+                return Ok(words.into());
+            }
             let verb = if source.check { "would be put" } else { "put" };
             let place = if several { format!("{host}: ") } else { String::new() };
             Ok(format!("{place}{} classes and {} instances {verb}, {} deleted\n", done.classes, done.instances, done.deleted).into())
@@ -57,8 +70,8 @@ fn compile(args: MofCompile) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Compiles against the classes of a server, and puts what is declared.
-async fn put(source: &Source, client: Client, home: Namespace) -> Result<mof::Compiled, Trouble> {
+/// Compiles against the classes of a server, and puts what is declared; or writes it into two files, and says so.
+async fn put(source: &Source, client: Client, home: Namespace) -> Result<(mof::Compiled, Option<String>), Trouble> {
     // Where it goes without a pragma.
     let namespace = home.name().replace('/', r"\");
     let mut server = Server {
@@ -72,16 +85,20 @@ async fn put(source: &Source, client: Client, home: Namespace) -> Result<mof::Co
         deleted: Vec::new(),
         operations: Vec::new(),
     };
-    let compiled = block_in_place(|| mof::compile_into(&source.document, &namespace, &mut server));
+    let compiled = block_in_place(|| mof::compile_with(&source.document, &namespace, source.modes, &mut server));
     let Server { failed, operations, .. } = server;
     if let Some(error) = failed.into_inner() {
         return Err(error.into());
     }
     let done = compiled.map_err(|e| refused(&[e]))?;
+    if let Some(files) = source.how.files() {
+        let words = how::part(&operations, source.modes.amendment.unwrap_or_default(), files)?;
+        return Ok((done, Some(words)));
+    }
     if !source.check {
         apply(&client, &home, &operations).await?;
     }
-    Ok(done)
+    Ok((done, None))
 }
 
 /// Sends what a text declares: as one change, or one after the other where the server does not know how.

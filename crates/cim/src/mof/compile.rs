@@ -72,15 +72,31 @@ pub fn compile(document: &Document, target: &mut impl Target) -> Result<Compiled
 
 /// As [`compile`], with another namespace for what no pragma sends elsewhere.
 pub fn compile_into(document: &Document, namespace: &str, target: &mut impl Target) -> Result<Compiled, MofError> {
+    compile_with(document, namespace, Modes::default(), target)
+}
+
+/// What a text is compiled with, as by the options of WMI's compiler; its pragmas go above them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Modes {
+    /// How classes are put.
+    pub class: PutMode,
+    /// How instances are put.
+    pub instance: PutMode,
+    /// The number of the locale of the localised qualifiers, as by `#pragma amendment`.
+    pub amendment: Option<u32>,
+}
+
+/// As [`compile_into`], with options.
+pub fn compile_with(document: &Document, namespace: &str, modes: Modes, target: &mut impl Target) -> Result<Compiled, MofError> {
     let mut compiler = Compiler {
         source: document.source.clone(),
         namespace: namespace.replace('/', "\\"),
-        class_mode: PutMode::default(),
-        instance_mode: PutMode::default(),
+        class_mode: modes.class,
+        instance_mode: modes.instance,
         flavors: HashMap::new(),
         aliases: HashMap::new(),
         done: Compiled::default(),
-        amendment: None,
+        amendment: modes.amendment.map(|id| (format!("ms_{id:x}"), id)),
         included: 0,
         target,
     };

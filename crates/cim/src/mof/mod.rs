@@ -33,7 +33,7 @@ pub use ast::{
     ClassItem, Document, Initializer, InstanceItem, Item, ItemKind, Literal, MethodItem, Pragma, PropertyItem, PutMode, QualifierItem,
     QualifierType, TypeItem, ValueItem,
 };
-pub use compile::{Compiled, DEFAULT_NAMESPACE, Target, compile, compile_into};
+pub use compile::{Compiled, DEFAULT_NAMESPACE, Modes, Target, compile, compile_into, compile_with};
 pub use memory::Memory;
 pub use print::{print_class, print_instance};
 pub use standard::{Change, Standard, needs, print_standard};

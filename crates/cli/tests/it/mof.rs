@@ -185,3 +185,51 @@ fn wire_data_whole_files_go_in_and_come_out() {
 fn a_command_without_a_file_is_wrong_usage() {
     rwmi(&["mof", "compile"]).bad(2, &["FILE"]);
 }
+
+#[test]
+fn the_options_of_mofcomp_say_how_classes_and_instances_are_put() {
+    let server = Server::start("127.0.108.10", "");
+    let here = ["-n", r"root\default"];
+    let put = |args: &[&str], file: &str| compile(&server, &[&here[..], args, &[file]].concat());
+    let class = file(&server, "class.mof", "class Opt_A { [key] string Name; uint32 Size; };");
+    let rows = file(&server, "rows.mof", "instance of Opt_A { Name = \"a\"; Size = 1; };");
+    put(&["--class", "updateonly"], &class).bad(1, &["WBEM_E_NOT_FOUND"]);
+    put(&["--class", "createonly"], &class).good();
+    put(&["--class", "createonly"], &class).bad(1, &["WBEM_E_ALREADY_EXISTS"]);
+    put(&["--class", "updateonly", "--autorecover"], &class).good();
+    put(&["--instance", "updateonly"], &rows).bad(1, &["WBEM_E_NOT_FOUND"]);
+    put(&["--instance", "createonly"], &rows).good();
+    put(&["--instance", "createonly"], &rows).bad(1, &["WBEM_E_ALREADY_EXISTS"]);
+    put(&["--instance", "updateonly"], &rows).good();
+    // A derived class that has the new property already.
+    let below = file(&server, "below.mof", "class Opt_B : Opt_A { string Note; };");
+    put(&[], &below).good();
+    let wider = file(&server, "wider.mof", "class Opt_A { [key] string Name; uint32 Size; string Note; };");
+    put(&["--class", "safeupdate"], &wider).bad(1, &["WBEM_E_CLASS_HAS"]);
+    // What the text says goes above.
+    let pragma = file(&server, "pragma.mof", "#pragma instanceflags(\"updateonly\")\ninstance of Opt_A { Name = \"new\"; };");
+    put(&["--instance", "createonly"], &pragma).bad(1, &["WBEM_E_NOT_FOUND"]);
+    put(&["--class", "maybe"], &class).bad(2, &["createonly"]);
+}
+
+#[test]
+fn a_text_is_parted_from_its_translation_as_mofcomp_does() {
+    let server = Server::start("127.0.108.11", "");
+    let text = "[Description(\"Etwas.\") : Amended ToSubclass] class Split_A { [key, Description(\"Wie es heisst.\") : Amended ToSubclass] string Name; };";
+    let whole = file(&server, "whole.mof", text);
+    let path = |name: &str| server.place.dir.path().join(name).to_str().unwrap().to_owned();
+    let (neutral, texts) = (path("neutral.mof"), path("texts.mfl"));
+    let part = ["-n", r"root\default", "--amendment", "MS_407", "--mof", &neutral, "--mfl", &texts, &whole];
+    let said = compile(&server, &part).good();
+    assert_eq!(said, format!("1 declarations written to {neutral}, 2 to {texts}\n"));
+    let read = |path: &str| fs::read_to_string(path).unwrap();
+    assert!(!read(&neutral).contains("Description") && read(&texts).contains("Etwas."), "{}{}", read(&neutral), read(&texts));
+    // Nothing was put; both together are the whole.
+    server.run(&["get-class", "-n", r"root\default", "Split_A"]).bad(1, &["WBEM_E_NOT_FOUND"]);
+    compile(&server, &["-n", r"root\default", &neutral]).good();
+    compile(&server, &["-n", r"root\default", &texts]).good();
+    let shown = server.run(&["get-class", "-n", r"root\default", "--amended", "--locale", "MS_407", "Split_A"]).good();
+    assert!(shown.contains("Etwas.") && shown.contains("Wie es heisst."), "{shown}");
+    compile(&server, &["--mof", &neutral, &whole]).bad(2, &["--amendment"]);
+    compile(&server, &["--amendment", "german", &whole]).bad(2, &["MS_409"]);
+}
