@@ -1,12 +1,11 @@
 //! `rwmi account`: who may log on to the server on this computer.
 
 use crate::args::{AccountAction, AccountFormat, Place};
-use crate::report::Failure;
+use crate::report::{Failure, print};
 use crate::{password, serve};
 use rwmi_auth::ntlm;
 use rwmi_server::accounts::Change;
 use rwmi_server::{AccountStore, Accounts, AccountsError};
-use std::io::Write;
 use std::process::ExitCode;
 
 /// Does one of them.
@@ -22,13 +21,13 @@ pub(crate) fn run(action: AccountAction) -> Result<ExitCode, Failure> {
             let change = accounts.add(&name, ntlm::nt_hash(secret.expose()), admin).map_err(failed)?;
             let right = if admin { ", an administrator" } else { "" };
             match change {
-                Change::Added => println!("added {name}{right}"),
-                Change::Replaced => println!("changed {name}{right}"),
+                Change::Added => print(&format!("added {name}{right}\n"))?,
+                Change::Replaced => print(&format!("changed {name}{right}\n"))?,
             }
         }
         AccountAction::Remove { name, place } => {
             at(&place)?.remove(&name).map_err(failed)?;
-            println!("removed {name}");
+            print(&format!("removed {name}\n"))?;
         }
         AccountAction::List { output, place } => list(&at(&place)?, output)?,
     }
@@ -44,7 +43,7 @@ fn list(accounts: &AccountStore, output: AccountFormat) -> Result<(), Failure> {
             format!("{:#}\n", serde_json::Value::from(rows))
         }
     };
-    std::io::stdout().write_all(text.as_bytes()).map_err(|e| Failure::new(format!("cannot write to standard output: {e}")))
+    print(&text)
 }
 
 /// The accounts, by way of the running server or from the file. A change counts for the next login.

@@ -16,7 +16,11 @@ pub(crate) fn start(verbose: u8, server: bool) {
     };
     let filter = EnvFilter::try_from_env("RWMI_LOG").unwrap_or_else(|_| EnvFilter::new(directives));
     let stderr = std::io::stderr();
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(stderr.is_terminal()).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(stderr.is_terminal())
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     // A command that runs for a moment needs no clock in its lines.
     if server { builder.init() } else { builder.without_time().init() }
 }

@@ -113,8 +113,9 @@ pub(crate) fn print_with(targets: Arc<Targets>, question: Question, writer: &mut
     let most = question.events.and_then(|s| s.count);
     let mut rows = Rows { writer, left: most, several, has_returned: false };
     let plan = Plan { limit: question.events.and_then(|s| s.time), parts_are_whole: question.events.is_some() };
+    let threads = if several { Threads::new()? } else { Threads::one()? };
     let question = Arc::new(question);
-    let asked = Threads::new()?.block_on(ask(&targets, plan, &mut rows, move |_, namespace, end, teller| {
+    let asked = threads.block_on(ask(&targets, plan, &mut rows, move |_, namespace, end, teller| {
         let question = question.clone();
         async move { one(&question, &namespace, end, &teller).await }
     }));

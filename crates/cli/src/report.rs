@@ -56,6 +56,14 @@ impl Failure {
     }
 }
 
+/// Prints a text. That nobody reads it is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::new(format!("cannot write to standard output: {e}"))),
+        _ => Ok(()),
+    }
+}
+
 /// What a server said, or a file, must not steer the terminal.
 pub(crate) fn harmless(line: &str) -> String {
     line.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()

@@ -1,7 +1,7 @@
 //! `rwmi serve`: the server in the foreground, until it is told to stop.
 
 use crate::args::{Place, Serve};
-use crate::report::Failure;
+use crate::report::{Failure, print};
 use rwmi_cim::DynProvider;
 use rwmi_linux::{LinuxProvider, RowProvider, Source};
 use rwmi_server::config::CONFIG_PATH;
@@ -22,7 +22,7 @@ pub(crate) fn run(args: Serve) -> Result<ExitCode, Failure> {
         let file = named.unwrap_or_else(|| CONFIG_PATH.into());
         let what =
             if file.exists() { format!("{}: good", file.display()) } else { format!("{}: not there, defaults hold", file.display()) };
-        println!("{what}");
+        print(&format!("{what}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| Failure::new(format!("no threads: {e}")))?;

@@ -13,6 +13,13 @@ impl Threads {
         Threads::of(Builder::new_multi_thread())
     }
 
+    /// For one computer: one thread beside ours, which keeps the session alive while ours waits for a reader of what it writes.
+    pub(crate) fn one() -> Result<Threads, Failure> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(1);
+        Threads::of(builder)
+    }
+
     /// As the builder has it, with sockets and clocks.
     pub(crate) fn of(mut builder: Builder) -> Result<Threads, Failure> {
         builder.enable_all().build().map(|r| Threads(Some(r))).map_err(|e| Failure::new(format!("no threads: {e}")))

@@ -205,9 +205,9 @@ impl Arguments {
         Ok(())
     }
 
-    /// The account, with its domain where there is one.
+    /// The account, with its domain where there is one. An empty user, as in `-U %`, is nobody.
     pub(super) fn account(&self) -> Option<String> {
-        let user = self.user.as_ref()?;
+        let user = self.user.as_ref().filter(|u| !u.is_empty())?;
         Some(match self.domain.as_deref().filter(|d| !d.is_empty()) {
             Some(domain) => format!(r"{domain}\{user}"),
             None => user.clone(),
@@ -249,7 +249,7 @@ mod tests {
     fn a_password_is_behind_the_first_percent_sign() {
         let check = |text: &str, account: &str, password: Option<&str>| {
             let a = good(&["-U", text, "//h", "q"]);
-            assert_eq!((a.account().as_deref(), a.password.as_ref().map(|p| p.expose())), (Some(account), password), "{text}");
+            assert_eq!((a.account().unwrap_or_default().as_str(), a.password.as_ref().map(|p| p.expose())), (account, password), "{text}");
         };
         check("user%", "user", Some(""));
         check("user%a%b", "user", Some("a%b"));

@@ -53,8 +53,8 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         return crate::wmic_exe::run(arguments);
     }
     let printed = |text: &str| match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
     };
     let mut arguments = match arguments::parse(arguments) {
         Ok(Request::Help) => return printed(&format!("{USAGE}{HELP}")),

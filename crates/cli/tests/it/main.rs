@@ -1,6 +1,7 @@
 //! The command as people run it.
 
 mod accounts;
+mod bad_input;
 mod call;
 mod check;
 mod config;
@@ -12,8 +13,10 @@ mod failures;
 mod fake_secrets;
 mod hang;
 mod inventory;
+mod keys;
 mod kill;
 mod local;
+mod many;
 mod mof;
 mod plugin;
 mod powershell;
