@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Doctor(Doctor),
     /// Find out what a computer is and has, as a document for GLPI or of our own
     Inventory(Box<crate::inventory::Inventory>),
+    /// Gather for Telegraf, each time it says so: a child of its inputs.execd
+    Telegraf(crate::telegraf::Telegraf),
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
     /// Look at the configuration of this command

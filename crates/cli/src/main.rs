@@ -24,6 +24,7 @@ mod progress;
 mod query;
 mod report;
 mod serve;
+mod telegraf;
 mod threads;
 mod watch;
 mod wmic;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
         Command::Mof { action } => mof::run(action),
         Command::Doctor(args) => doctor::run(args),
         Command::Inventory(args) => inventory::run(*args),
+        Command::Telegraf(args) => telegraf::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Config { action } => config::run(action),
         Command::Wmic { arguments } => return wmic::run(&arguments),

@@ -24,7 +24,7 @@ pub(crate) mod near;
 mod secret_service;
 mod settings;
 mod source;
-mod trust;
+pub(crate) mod trust;
 
 pub(crate) use command::{Action, run};
 pub(crate) use settings::{Origin, Password, Protocol, Said, Settings};

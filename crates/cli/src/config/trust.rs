@@ -4,7 +4,7 @@ use std::fs::Metadata;
 
 /// The mode of a file that every user can read.
 #[cfg(unix)]
-pub(super) fn is_read_by_others(file: &Metadata) -> Option<u32> {
+pub(crate) fn is_read_by_others(file: &Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
     let mode = file.permissions().mode() & 0o7777;
     (mode & 0o004 != 0).then_some(mode)
@@ -25,7 +25,7 @@ pub(super) fn is_written_by_others(file: &Metadata) -> Option<String> {
 
 /// Rights of files are the system's own elsewhere.
 #[cfg(not(unix))]
-pub(super) fn is_read_by_others(_: &Metadata) -> Option<u32> {
+pub(crate) fn is_read_by_others(_: &Metadata) -> Option<u32> {
     None
 }
 

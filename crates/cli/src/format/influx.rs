@@ -21,33 +21,19 @@ impl<W: Write> RowWriter for Influx<W> {
     fn row(&mut self, row: &Row<'_>) -> io::Result<()> {
         let Entity::Instance(object) = row.entity else { return Ok(()) };
         let style = &self.columns.style;
-        let mut line = name(&format!("{}{}", style.prefix, object.class().name), &[',', ' ']);
-        let host = tag_value(&source(row));
-        if !host.is_empty() {
-            line += &format!(",source={host}");
-        }
-        let mut fields = String::new();
+        let mut point = Point::new(&format!("{}{}", style.prefix, object.class().name));
+        point.tag("source", &source(row));
         for place in self.columns.of(row.entity) {
             let (key, value) = (place.name(row.entity), place.value(row.entity));
-            let key = name(key, &[',', '=', ' ']);
             if place.index().is_some_and(|i| style.is_tag(object, i)) {
-                let text = tag_value(&style.text(&value));
-                // A tag without a value is not one.
-                if !text.is_empty() {
-                    line += &format!(",{key}={text}");
-                }
-                continue;
+                point.tag(key, &style.text(&value));
+            } else {
+                point.field(style, key, &value);
             }
-            let Some(text) = field_value(style, &value) else { continue };
-            fields += &format!("{}{key}={text}", if fields.is_empty() { "" } else { "," });
         }
-        // A point without a field is not one.
-        if fields.is_empty() {
-            return Ok(());
-        }
-        match style.stamp {
-            Some(stamp) => writeln!(self.out, "{line} {fields} {stamp}"),
-            None => writeln!(self.out, "{line} {fields}"),
+        match point.line(style.stamp) {
+            Some(line) => self.out.write_all(line.as_bytes()),
+            None => Ok(()),
         }
     }
 
@@ -57,6 +43,41 @@ impl<W: Write> RowWriter for Influx<W> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+/// A point of the protocol: a measurement, tags, fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Point {
+    head: String,
+    fields: String,
+}
+
+impl Point {
+    pub(crate) fn new(measurement: &str) -> Point {
+        Point { head: name(measurement, &[',', ' ']), fields: String::new() }
+    }
+
+    /// Adds a tag. One without a value is none.
+    pub(crate) fn tag(&mut self, key: &str, text: &str) {
+        let text = tag_value(text);
+        if !text.is_empty() {
+            self.head += &format!(",{}={text}", name(key, &[',', '=', ' ']));
+        }
+    }
+
+    /// Adds a field, where the protocol has a way to write the value.
+    pub(crate) fn field(&mut self, style: &super::Style, key: &str, value: &Value) {
+        if let Some(text) = field_value(style, value) {
+            self.fields += &format!("{}{}={text}", if self.fields.is_empty() { "" } else { "," }, name(key, &[',', '=', ' ']));
+        }
+    }
+
+    /// The line with its end; `None` without a field: that is no point.
+    pub(crate) fn line(self, stamp: Option<u64>) -> Option<String> {
+        let Point { head, fields } = self;
+        let stamp = stamp.map(|s| format!(" {s}")).unwrap_or_default();
+        (!fields.is_empty()).then(|| format!("{head} {fields}{stamp}\n"))
     }
 }
 

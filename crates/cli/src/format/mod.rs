@@ -32,6 +32,7 @@ mod xml;
 mod yaml;
 mod zabbix;
 
+pub(crate) use influx::Point;
 pub(crate) use json::value_json;
 pub(crate) use style::Style;
 pub(crate) use text::{harmless, readable};

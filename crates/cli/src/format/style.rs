@@ -72,7 +72,7 @@ impl Style {
     }
 
     /// A value as one text without decoration: what a program compares. Arrays and objects are JSON. NULL is empty.
-    pub(super) fn text(&self, value: &Value) -> String {
+    pub(crate) fn text(&self, value: &Value) -> String {
         match value {
             Value::Null => String::new(),
             Value::Boolean(b) => truth(*b).into(),

@@ -11,7 +11,7 @@ mod provider;
 const PC1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/windows/pc1");
 
 /// The recorded workstation, served within this process.
-struct Workstation {
+pub(crate) struct Workstation {
     place: Place,
     running: Option<Running>,
     runtime: tokio::runtime::Runtime,
@@ -19,7 +19,7 @@ struct Workstation {
 }
 
 impl Workstation {
-    fn start(address: &str) -> Workstation {
+    pub(crate) fn start(address: &str) -> Workstation {
         let place = Place::new("");
         place.run_fed(&["account", "add", USER, "--admin", "--password-stdin"], PASSWORD).good();
         let mut config = Config::load(Some(&place.config())).unwrap();
@@ -45,7 +45,12 @@ impl Workstation {
         finish(command)
     }
 
-    fn stop(mut self) {
+    /// The port of its endpoint mapper.
+    pub(crate) fn port(&self) -> u16 {
+        self.way[3].parse().unwrap()
+    }
+
+    pub(crate) fn stop(mut self) {
         if let Some(running) = self.running.take() {
             self.runtime.block_on(running.shutdown());
         }

@@ -25,6 +25,7 @@ mod replay;
 mod serve;
 mod support;
 mod systemd;
+mod telegraf;
 mod usage;
 mod watch;
 mod wmic;
