@@ -312,10 +312,13 @@ const JOB: Kind = Kind::No(false, "a job is of a PowerShell session: let the she
 
 const NAMESPACE: Parameter =
     Parameter::new("Namespace", Kind::Text, "The namespace, root\\cimv2 where it is left out").option("--namespace");
-const TIMEOUT: Parameter =
-    Parameter::new("OperationTimeoutSec", Kind::Number("System.UInt32", 0, 86_400), "The time for each computer, in seconds; 0 is 60")
-        .alias(&["OT"])
-        .option("--timeout");
+const TIMEOUT: Parameter = Parameter::new(
+    "OperationTimeoutSec",
+    Kind::Number("System.UInt32", 0, 86_400),
+    "The time for each computer, in seconds; 0 is as without it",
+)
+.alias(&["OT"])
+.option("--timeout");
 const INPUT: Parameter =
     Parameter::new("InputObject", Kind::Object, "The path of the instance: Win32_Service.Name=\"ssh\"; it may name computer and namespace")
         .alias(&["CimInstance"]);

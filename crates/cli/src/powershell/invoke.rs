@@ -10,6 +10,7 @@ use rwmi_cim::Value;
 use rwmi_client::{Argument, Error};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub(super) fn wmi(given: Given) -> Result<ExitCode, Failure> {
     let target = given.text("Class").or(given.text("Path")).or(given.text("InputObject"));
@@ -52,10 +53,15 @@ struct Calls {
 }
 
 impl Calls {
-    async fn call(&self, at: At<'_>) -> Result<(), Error> {
+    async fn call(&self, mut at: At<'_>) -> Result<(), Error> {
+        let time = at.left();
         for found in self.source.found(&at).await? {
             if !allowed(&self.consent, &at, &self.operation, &found.shown).await? {
                 continue;
+            }
+            // Whoever was asked took a time of his own.
+            if self.consent.is_wanted() {
+                at.end = Instant::now() + time;
             }
             let called = async {
                 let call = at.namespace.method(&found.path, &self.method).await?;

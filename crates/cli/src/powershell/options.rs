@@ -6,7 +6,7 @@ use crate::args::{Connect, Shape};
 use crate::connect::NAMESPACE;
 use crate::report::Failure;
 use clap::{CommandFactory, Parser};
-use rwmi_client::forms::Moniker;
+use rwmi_client::forms::{Moniker, check_locale};
 
 /// Our own options beside a cmdlet's parameters.
 #[derive(Debug, Parser)]
@@ -24,7 +24,9 @@ pub(super) struct Known(clap::Command);
 
 impl Known {
     pub(super) fn new() -> Known {
-        let mut command = Ours::command();
+        // One dash is PowerShell's; -o alone is ours too.
+        let short = |arg: clap::Arg| if arg.get_long() == Some("output") { arg } else { arg.short(None) };
+        let mut command = Ours::command().mut_args(short);
         command.build();
         Known(command)
     }
@@ -70,6 +72,9 @@ impl Given {
             let text = e.to_string();
             Failure::usage(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
         })?;
+        if let Some(locale) = &ours.connect.locale {
+            check_locale(locale).map_err(Failure::usage)?;
+        }
         // Whatever a configuration says, the cmdlets begin there.
         ours.connect.namespace.get_or_insert_with(|| NAMESPACE.to_owned());
         let path = path.map(|path| ours.connect.take_path(&whole(path))).transpose()?;

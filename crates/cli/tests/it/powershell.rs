@@ -111,6 +111,8 @@ fn what_cannot_be_asked_is_refused_in_the_words_of_powershell() {
     bad(&["gwmi", "C", "-Authentication", "None"], &["nothing is sent"]);
     bad(&["gcim", "Win32_Process."], &["is no class and no path of an instance"]);
     bad(&["Get-Help", "Get-Foo"], &["Get-Help could not find Get-Foo"]);
+    bad(&["gwmi", "Win32_Process", "-Locale", "en-US"], &["expected MS_ and a hexadecimal language code"]);
+    place.run(&["gwmi", "Win32_OperatingSystem", "-Authority", "ntlmdomain:x"]).bad(1, &["0x80041064"]);
     place.run(&["gwmi", "-Query", "SELECT x"]).bad(1, &["expected FROM"]);
     place.run(&["gwmi", "-Query", "SELECT * FROM __InstanceCreationEvent WITHIN 1"]).bad(1, &["a query of events"]);
     place.run(&["gcim", "Win32_Process", "-QueryDialect", "CQL"]).bad(1, &["WBEM_E_INVALID_QUERY_TYPE"]);
@@ -201,6 +203,7 @@ fn what_if_and_help_ask_nobody() {
             continue;
         }
         let text = done.good();
+        assert!(!text.contains("-c, --computer-name") && text.contains("-o, --output"), "{text}");
         for word in ["rwmi Get-WmiObject [-Class] <String> [[-Property] <String[]>]", "-Recurse", "-Credential <String>", "--password-file"]
         {
             assert!(text.contains(word), "{word}: {text}");

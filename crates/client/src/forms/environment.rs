@@ -249,7 +249,10 @@ fn no_password(user: &str) -> Misuse {
 ///
 /// Old systems answer another syntax with `WBEM_E_INVALID_PARAMETER`, new ones take no notice of it. A mistake that nobody notices helps
 /// nobody: it is refused. A code that is none is `E_INVALIDARG`, as on Windows.
-pub(crate) fn check_locale(locale: &str) -> Result<(), Misuse> {
+///
+/// # Errors
+/// [`Misuse::Rule`] with one of the two.
+pub fn check_locale(locale: &str) -> Result<(), Misuse> {
     for one in locale.split(',').map(str::trim) {
         let Some(digits) = one.get(..3).filter(|p| p.eq_ignore_ascii_case("MS_")).map(|_| &one[3..]) else {
             let why = format!("{one:?} is not a locale: expected MS_ and a hexadecimal language code, as MS_409");

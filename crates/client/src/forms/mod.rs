@@ -30,7 +30,7 @@ pub use cmdlet::{
     ClassList, FromComputer, GetWmiObject, InvokeWmiMethod, PutType, RegisterWmiEvent, RemoveWmiObject, Results, SetWmiInstance,
     get_wmi_object, invoke_wmi_method, name_fits, register_wmi_event, remove_wmi_object, set_wmi_instance,
 };
-pub use environment::Environment;
+pub use environment::{Environment, check_locale};
 pub use events::{EventSource, EventWatcherOptions, ManagementEventWatcher, WqlEventQuery};
 pub use levels::{AuthenticationLevel, ImpersonationLevel};
 pub use locator::{Enumerator, Locator, Services};
