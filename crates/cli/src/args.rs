@@ -2,6 +2,7 @@
 
 use crate::config::Protocol;
 use crate::format::{Format, Style};
+use crate::paint::{self, When};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rwmi_auth::AuthLevel;
 use std::net::IpAddr;
@@ -18,6 +19,14 @@ pub(crate) struct Cli {
     /// Say more on standard error: -v each step, -vv each call, -vvv everything
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
+
+    /// Colours: on a terminal, always, never. NO_COLOR and CLICOLOR_FORCE are honoured
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true, hide_possible_values = true, global = true)]
+    pub(crate) color: When,
+
+    /// Show tables that are longer than the screen without a pager ($RWMI_PAGER, $PAGER, less)
+    #[arg(long, global = true)]
+    pub(crate) no_pager: bool,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -275,6 +284,7 @@ impl Shape {
             tags: self.tag.clone(),
             prefix: self.name_prefix.clone(),
             namespace: namespace.to_owned(),
+            paint: paint::out(),
             stamp: now.ok().and_then(|t| u64::try_from(t.as_nanos()).ok()),
         }
     }

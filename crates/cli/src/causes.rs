@@ -1,5 +1,6 @@
 //! Failures of many computers, summed up by their cause.
 
+use crate::paint;
 use crate::report::harmless;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -45,7 +46,9 @@ impl Causes {
     pub(crate) fn print(&self, of: usize, failed: usize) {
         if failed != 0 {
             // Nobody is left to tell when standard error is closed.
-            let _ = std::io::stderr().write_all(self.text(of, failed).as_bytes());
+            let text = self.text(of, failed);
+            let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
+            let _ = std::io::stderr().write_all(format!("{}\n{rest}", paint::err().bad(first)).as_bytes());
         }
     }
 

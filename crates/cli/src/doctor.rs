@@ -2,6 +2,7 @@
 
 use crate::args::{Doctor, DoctorFormat, FixTarget};
 use crate::connect::{INTERRUPTED, NAMESPACE, Targets, interrupted, user};
+use crate::paint;
 use crate::report::{FAILURE, Failure, PARTIAL, harmless};
 use crate::threads::Threads;
 use rwmi_client::Error;
@@ -156,12 +157,13 @@ impl Report<'_> {
 
     fn check(&mut self, check: &Check) {
         let mut out = String::new();
+        let paint = if self.args.fix_script.is_some() { paint::err() } else { paint::out() };
         let word = match check.outcome {
-            Outcome::Passed => "ok",
-            Outcome::Warned => "WARNING",
-            Outcome::Failed => "FAILED",
+            Outcome::Passed => paint.good("ok      "),
+            Outcome::Warned => paint.doubtful("WARNING "),
+            Outcome::Failed => paint.bad("FAILED  "),
         };
-        let _ = writeln!(out, "  {:<15} {word:<8} {:>10}", check.stage, millis(check.took));
+        let _ = writeln!(out, "  {:<15} {word} {:>10}", check.stage, millis(check.took));
         check.facts.iter().for_each(|fact| out += &fact_line(fact));
         if let Some(error) = &check.error {
             error.to_string().lines().for_each(|line| out += &format!("      {}\n", harmless(line)));

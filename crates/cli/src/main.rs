@@ -18,6 +18,8 @@ mod local;
 mod log;
 mod many;
 mod mof;
+mod pager;
+mod paint;
 mod password;
 mod powershell;
 mod progress;
@@ -31,7 +33,7 @@ mod wmic;
 mod wmic_exe;
 
 use args::{Cli, Command};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -44,7 +46,9 @@ fn main() -> ExitCode {
     if let Some(command) = powershell::of(&words) {
         return powershell::run(&command);
     }
-    let cli = match Cli::try_parse() {
+    let color = paint::When::of_words(words.into_iter());
+    let matches = Cli::command().color(color.choice()).try_get_matches();
+    let cli = match matches.and_then(|m| Cli::from_arg_matches(&m)) {
         Ok(cli) => cli,
         // Every other status of `exec` is a process's.
         Err(error) if error.use_stderr() && arguments().nth(1).as_deref() == Some("exec") => {
@@ -55,6 +59,10 @@ fn main() -> ExitCode {
     };
     if !matches!(cli.command, Command::Wmic { .. }) {
         log::start(cli.verbose, matches!(cli.command, Command::Serve(_)));
+    }
+    paint::start(cli.color);
+    if cli.no_pager {
+        pager::forbid();
     }
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),

@@ -61,7 +61,10 @@ impl Progress {
 
     /// Whether it is time to draw it.
     pub(crate) fn is_due(&self) -> bool {
-        self.on && self.done < self.total && self.drawn.map_or(self.begun + FIRST, |at| at + EVERY) <= Instant::now()
+        self.on
+            && !crate::pager::is_shown()
+            && self.done < self.total
+            && self.drawn.map_or(self.begun + FIRST, |at| at + EVERY) <= Instant::now()
     }
 
     /// Draws it. Everything that goes to the terminal otherwise must have gone.

@@ -4,6 +4,7 @@ use crate::args::Query;
 use crate::connect::Targets;
 use crate::format::{Columns, Format, Row, RowWriter};
 use crate::many::{End, Listener, Plan, Teller, Trouble, ask};
+use crate::pager::Paged;
 use crate::progress::Progress;
 use crate::report::{Failure, harmless};
 use crate::threads::Threads;
@@ -98,9 +99,11 @@ pub(crate) fn run(args: Query) -> Result<ExitCode, Failure> {
 
 /// Asks all computers and prints what they say.
 pub(crate) fn print(targets: Arc<Targets>, question: Question, format: Format, columns: Columns) -> Result<ExitCode, Failure> {
-    let stdout = io::stdout();
-    let width = if stdout.is_terminal() { terminal_width() } else { None };
-    let mut writer = format.writer(BufWriter::with_capacity(64 << 10, stdout), columns, width);
+    let size = if io::stdout().is_terminal() { rustix::termios::tcgetwinsize(io::stdout()).ok() } else { None };
+    let width = size.map(|s| s.ws_col).filter(|w| *w != 0);
+    // Only a table comes whole, at its end.
+    let height = size.map(|s| s.ws_row).filter(|_| format == Format::Table && question.events.is_none());
+    let mut writer = format.writer(BufWriter::with_capacity(64 << 10, Paged::new(height)), columns, width);
     print_with(targets, question, &mut *writer)
 }
 
@@ -244,11 +247,6 @@ async fn events(question: &Question, at: At<'_>) -> Result<(), Error> {
 async fn rows(question: &Question, at: At<'_>) -> Result<(), Error> {
     let query = at.namespace.query(&question.text).ensure_locatable(question.with_keys);
     at.rows(query.deadline(at.left()).entities().await?, Some).await
-}
-
-/// Columns of the terminal, where the system knows.
-fn terminal_width() -> Option<u16> {
-    rustix::termios::tcgetwinsize(io::stdout()).ok().map(|s| s.ws_col).filter(|w| *w != 0)
 }
 
 #[cfg(test)]

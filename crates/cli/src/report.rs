@@ -1,5 +1,7 @@
 //! How failures are told: one sentence, then what to do.
 
+use crate::pager;
+use crate::paint::{self, Paint};
 use std::fmt::Display;
 use std::io::Write;
 
@@ -41,16 +43,20 @@ impl Failure {
 
     /// Writes it to standard error.
     pub(crate) fn print(&self) {
+        let text = self.text(paint::err());
+        if pager::keeps(&text) {
+            return;
+        }
         // Nobody is left to tell when standard error is closed.
-        let _ = std::io::stderr().write_all(self.text().as_bytes());
+        let _ = std::io::stderr().write_all(text.as_bytes());
     }
 
-    fn text(&self) -> String {
+    fn text(&self, paint: Paint) -> String {
         let mut lines = self.message.lines();
-        let mut text = format!("error: {}\n", harmless(lines.next().unwrap_or_default()));
+        let mut text = format!("{} {}\n", paint.bad("error:"), harmless(lines.next().unwrap_or_default()));
         lines.for_each(|line| text += &format!("  {}\n", harmless(line)));
         if let Some(hint) = &self.hint {
-            text += &format!("  hint: {hint}\n");
+            text += &format!("  {} {hint}\n", paint.advice("hint:"));
         }
         text
     }
@@ -75,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_a_sentence_and_advice() {
-        let text = Failure::new("a: failed\x1b[2J\nsecond line").hint("do this").text();
+        let text = Failure::new("a: failed\x1b[2J\nsecond line").hint("do this").text(Paint::default());
         assert_eq!(text, "error: a: failed\u{fffd}[2J\n  second line\n  hint: do this\n");
         assert_eq!(Failure::usage("x").code, 2);
     }

@@ -1,5 +1,6 @@
 //! How values are written for programs: the options that formats share.
 
+use crate::paint::Paint;
 use rwmi_cim::{DateTime, Entity, Object, Value};
 use serde_json::{Map, Number, Value as Json};
 
@@ -20,6 +21,8 @@ pub(crate) struct Style {
     pub(crate) namespace: String,
     /// The time that rows are stamped with, in nanoseconds since 1970; `None` leaves it out.
     pub(crate) stamp: Option<u64>,
+    /// What paints headings for people; programs get none.
+    pub(crate) paint: Paint,
 }
 
 impl Style {

@@ -2,6 +2,7 @@
 
 use super::text::{harmless, readable};
 use super::{Columns, Row, RowWriter};
+use crate::paint::Paint;
 use comfy_table::{ContentArrangement, Table as Drawn, presets};
 use std::io::{self, Write};
 
@@ -10,6 +11,9 @@ const ROWS_HELD_MAX: usize = 1000;
 
 /// Blanks behind a column.
 const GAP: u16 = 2;
+
+/// What stands below the header while a table is drawn: nothing that a value could have, since control characters are none.
+const BELOW_HEADER: char = '\u{1}';
 
 /// A column that people can read, with its gap. Where the terminal has less for each, rows are shown as lists.
 const COLUMN_WIDTH_MIN: usize = 8;
@@ -35,7 +39,9 @@ impl<W: Write> Table<W> {
             return Ok(());
         }
         let mut drawn = Drawn::new();
-        drawn.load_style(presets::NOTHING).set_header(&self.header);
+        let mut style = presets::NOTHING;
+        style.header_separator.fill = Some(BELOW_HEADER);
+        drawn.load_style(style).set_header(&self.header);
         drawn.add_rows(&self.rows);
         if let Some(width) = self.width {
             let natural: u32 = drawn.column_max_content_widths().iter().map(|w| u32::from(*w) + u32::from(GAP)).sum();
@@ -48,8 +54,15 @@ impl<W: Write> Table<W> {
         for column in drawn.column_iter_mut() {
             column.set_padding((0, GAP));
         }
+        let mut is_header = true;
         for line in drawn.lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
+            if is_header && line.starts_with(BELOW_HEADER) {
+                is_header = false;
+                continue;
+            }
+            let line = line.trim_end();
+            let line = if is_header { self.columns.style.paint.heading(line) } else { line.to_owned() };
+            writeln!(self.out, "{line}")?;
         }
         Ok(())
     }
@@ -61,17 +74,17 @@ impl<W: Write> Table<W> {
                 writeln!(self.out)?;
             }
             self.listed += 1;
-            write_list(&mut self.out, self.header.iter().zip(&cells))?;
+            write_list(&mut self.out, self.columns.style.paint, self.header.iter().zip(&cells))?;
         }
         Ok(())
     }
 }
 
 /// A line each, names as wide as the widest.
-fn write_list<'a>(out: &mut impl Write, lines: impl Iterator<Item = (&'a String, &'a String)> + Clone) -> io::Result<()> {
+fn write_list<'a>(out: &mut impl Write, paint: Paint, lines: impl Iterator<Item = (&'a String, &'a String)> + Clone) -> io::Result<()> {
     let width = lines.clone().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
     for (name, value) in lines {
-        writeln!(out, "{}", format!("{name:width$} : {value}").trim_end())?;
+        writeln!(out, "{} {}", paint.heading(&format!("{name:width$}")), format!(": {value}").trim_end())?;
     }
     Ok(())
 }
@@ -129,7 +142,7 @@ impl<W: Write> RowWriter for List<W> {
             writeln!(self.out)?;
         }
         self.rows += 1;
-        write_list(&mut self.out, lines.iter().map(|(n, v)| (n, v)))
+        write_list(&mut self.out, self.columns.style.paint, lines.iter().map(|(n, v)| (n, v)))
     }
 
     fn flush(&mut self) -> io::Result<()> {

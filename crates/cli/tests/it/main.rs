@@ -26,6 +26,7 @@ mod serve;
 mod support;
 mod systemd;
 mod telegraf;
+mod terminal;
 mod usage;
 mod watch;
 mod wmic;
