@@ -41,7 +41,9 @@ impl Known {
     fn of(input: &Input<'_>, row: &Row) -> Known {
         let rows = |at: usize| input.more.get(at).map(|s| s.rows.as_slice()).unwrap_or_default();
         let name = folded(&row.name);
-        let Some(configuration) = rows(0).iter().find(|r| folded(r.text("Description")) == name) else { return Known::default() };
+        let mut described = rows(0).iter().filter(|r| folded(r.text("Description")) == name);
+        // Of two with one description nobody knows which is meant.
+        let (Some(configuration), None) = (described.next(), described.next()) else { return Known::default() };
         let mac = configuration.text("MACAddress").to_owned();
         let of_mac = |r: &&Row| !mac.is_empty() && r.text("MACAddress").eq_ignore_ascii_case(&mac);
         let connection = rows(1).iter().find(of_mac).map(|r| r.text("NetConnectionID").to_owned()).unwrap_or_default();
@@ -184,6 +186,8 @@ mod tests {
         bare[0].values.pop();
         assert!(said(vec![bare, Vec::new()]).starts_with("OK - 52:54:00:12:34:01 Speed"));
         assert!(said(vec![Vec::new(), Vec::new()]).starts_with("OK - Intel[R] PRO_1000 MT Network Connection _2 Speed"));
+        let two = [found(&[]).more.remove(0), found(&[]).more.remove(0)].concat();
+        assert!(said(vec![two, Vec::new()]).starts_with("OK - Intel[R] PRO_1000 MT Network Connection _2 Speed"));
     }
 
     #[test]

@@ -120,6 +120,9 @@ pub(crate) struct Outcome {
 /// Items that are told in the first line; the others are in the lines behind it.
 const ITEMS_TOLD: usize = 5;
 
+/// Items that have a line of their own behind the first.
+const LINES_MAX: usize = 1000;
+
 /// Longest text of an item, in characters.
 const TEXT_LEN_MAX: usize = 400;
 
@@ -166,8 +169,18 @@ pub(crate) fn judge(items: &[Item], thresholds: &Thresholds, default: &str, peri
     text.push_str(&performance(items, thresholds, default));
     text.push('\n');
     if 1 < items.len() {
-        for (item, of_item) in items.iter().zip(&of_items) {
+        // Of very many those that are wrong stand before the others.
+        let mut told: Vec<(&Item, Status)> = items.iter().zip(of_items).collect();
+        let more = told.len().saturating_sub(LINES_MAX);
+        if 0 < more {
+            told.sort_by_key(|(_, status)| *status == Status::Ok);
+            told.truncate(LINES_MAX);
+        }
+        for (item, of_item) in told {
             let _ = writeln!(text, "{}: {}", of_item.word(), harmless(&item.text));
+        }
+        if 0 < more {
+            let _ = writeln!(text, "and {more} more");
         }
     }
     for detail in items.iter().flat_map(|i| &i.details) {
@@ -343,6 +356,17 @@ mod tests {
         let many: Vec<Item> = (0..8).map(|n| drive(&n.to_string(), 1)).collect();
         let text = judge(&many, &Thresholds::default(), "x", None).text;
         assert!(text.starts_with("OK - 0 1% used; 1 1% used; 2 1% used; 3 1% used; 4 1% used; and 3 more|"), "{text}");
+    }
+
+    #[test]
+    fn of_very_many_items_the_wrong_ones_have_lines() {
+        let items: Vec<Item> = (0..LINES_MAX + 5).map(|n| cpu(if n == LINES_MAX + 4 { 95.0 } else { 1.0 })).collect();
+        let text = judge(&items, &thresholds(&[], &["90"]), "_AvgCPU", None).text;
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            (lines.len(), lines[1], lines[LINES_MAX + 1]),
+            (LINES_MAX + 2, "CRITICAL: Average CPU Utilisation 95.00%", "and 5 more")
+        );
     }
 
     #[test]

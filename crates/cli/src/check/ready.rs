@@ -199,10 +199,10 @@ fn drives(input: &Input<'_>) -> Vec<Item> {
 
 fn volumes(input: &Input<'_>) -> Vec<Item> {
     let name = |row: &Row| {
-        let names = [row.text("DriveLetter"), row.text("Label"), row.text("Name"), row.text("DeviceID")];
+        let names = [row.text("Name"), row.text("DriveLetter"), row.text("Label"), row.text("DeviceID")];
         names.into_iter().find(|n| !n.is_empty()).unwrap_or_default().to_owned()
     };
-    let rows = input.rows().iter().filter(|r| !input.wish.pick.excludes(&[&name(r), r.text("Label"), r.text("Name")]));
+    let rows = input.rows().iter().filter(|r| !input.excludes(&[&name(r), r.text("Label"), r.text("DriveLetter")]));
     rows.map(|r| space(&name(r), r.number("Capacity"), r.number("FreeSpace"))).collect()
 }
 
@@ -385,6 +385,13 @@ mod tests {
         assert_eq!(
             text(Mode::Drives, 0, rows, None, pick, &["95"]),
             "UNKNOWN - D: Total=10.00GB, Used=unknown (unknown%), Free=unknown (unknown%)|'D: Space'=U; 'D: Utilisation'=U;;95; 'D: Size'=10737418240B; \n"
+        );
+        // By its name as the plug-in has it; a drive's letter picks it all the same.
+        let volume = row("v", &[("DriveLetter", t("D:")), ("Name", t(r"D:\")), ("Capacity", n(1000)), ("FreeSpace", n(900))]);
+        let pick = Pick { only: vec!["d:".into()], exclude: Vec::new() };
+        assert_eq!(
+            text(Mode::Volumes, 0, vec![volume], None, pick, &["80"]),
+            "OK - D:\\ Total=1000B, Used=100B (10.00%), Free=900B (90.00%)|'D:\\ Space'=100B; 'D:\\ Utilisation'=10.00%;;80; \n"
         );
         let volume = row("v", &[("DriveLetter", Datum::Null), ("Label", t("Data")), ("Capacity", n(0)), ("FreeSpace", n(0))]);
         assert_eq!(

@@ -333,8 +333,11 @@ fn counters_of_drives_and_adapters_are_checked() {
     // Twice the same counters say nothing of what was between.
     unknown(run(&["io", "-w", "30:"]), "C: _PercentIdleTime=unknown%");
     unknown(run(&["physicalio", "-a", "*C:", "-w", "_AvgDiskQueueLength=1"]), "0 C: ");
-    // Windows has another class of adapters since 2012; here is the older one, whose counters have the names of the configuration.
-    unknown(run(&["network", "-a", "52:54:00:12:34:01", "-w", "_SendBytesUtilisation=0.5"]), "Ethernet Speed: ");
+    // Windows has another class of adapters since 2012; here is the older one. Two adapters have this description, so none is called by its address.
+    unknown(
+        run(&["network", "-a", "Intel Corp*", "-w", "_SendBytesUtilisation=0.5"]),
+        "Intel Corporation I350 Gigabit Network Connection Speed: ",
+    );
     moved(&server, 110);
     sampled(
         run(&["io", "-w", "30:"]),
@@ -353,14 +356,14 @@ fn counters_of_drives_and_adapters_are_checked() {
         "{physical:?}"
     );
     sampled(
-        run(&["network", "-a", "52:54:00:12:34:01", "-w", "_SendBytesUtilisation=0.5"]),
+        run(&["network", "-a", "Intel Corp*", "-w", "_SendBytesUtilisation=0.5"]),
         1,
         "WARNING",
-        " - [Triggered by _SendBytesUtilisation>0.5] - Ethernet Speed: 1.00Gbit/s - Sent: 1.25MB/sec (1.00%), 900packet/sec - \
+        " - [Triggered by _SendBytesUtilisation>0.5] - Intel Corporation I350 Gigabit Network Connection Speed: 1.00Gbit/s - Sent: 1.25MB/sec (1.00%), 900packet/sec - \
          Received: 12.50MB/sec (10.00%), 9.00Kpacket/sec - Output Queue Length: 0 - Packets Received Errors: 1\
-         |'Ethernet BytesSentPersec'=1250000; 'Ethernet Send Utilisation'=1.00%;0.5; 'Ethernet BytesReceivedPersec'=12500000; \
-         'Ethernet Receive Utilisation'=10.00%; 'Ethernet PacketsSentPersec'=900; 'Ethernet PacketsReceivedPersec'=9000; \
-         'Ethernet OutputQueueLength'=0; 'Ethernet PacketsReceivedErrors'=1; \n",
+         |'Intel Corporation I350 Gigabit Network Connection BytesSentPersec'=1250000; 'Intel Corporation I350 Gigabit Network Connection Send Utilisation'=1.00%;0.5; 'Intel Corporation I350 Gigabit Network Connection BytesReceivedPersec'=12500000; \
+         'Intel Corporation I350 Gigabit Network Connection Receive Utilisation'=10.00%; 'Intel Corporation I350 Gigabit Network Connection PacketsSentPersec'=900; 'Intel Corporation I350 Gigabit Network Connection PacketsReceivedPersec'=9000; \
+         'Intel Corporation I350 Gigabit Network Connection OutputQueueLength'=0; 'Intel Corporation I350 Gigabit Network Connection PacketsReceivedErrors'=1; \n",
     );
 }
 
