@@ -85,6 +85,11 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Change who may log on to the server on this computer
     Account(Account),
+    /// Copy, check, bring back or throw away the repository of the server on this computer, which must be stopped
+    Repository {
+        #[command(subcommand)]
+        action: crate::repository::RepositoryAction,
+    },
 }
 
 /// What every command that connects takes.

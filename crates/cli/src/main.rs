@@ -25,6 +25,7 @@ mod powershell;
 mod progress;
 mod query;
 mod report;
+mod repository;
 mod serve;
 mod telegraf;
 mod threads;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Serve(args) => serve::run(args),
         Command::Account(args) => account::run(args.action),
+        Command::Repository { action } => repository::run(action),
         Command::Query(args) => query::run(args),
         Command::Watch(args) => watch::run(args),
         Command::Call(args) => call::run(args),

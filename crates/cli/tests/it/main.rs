@@ -22,6 +22,7 @@ mod plugin;
 mod powershell;
 mod remote;
 mod replay;
+mod repository;
 mod serve;
 mod support;
 mod systemd;

@@ -5,6 +5,7 @@
 //! of those that others have made; `classes` and `instances` (folded namespace, folded class or number) to an octet that says
 //! whose it is and the record. A change is one durable transaction, then it is seen ([`Repository::write`]).
 
+pub mod care;
 mod codec;
 mod rules;
 mod tree;
