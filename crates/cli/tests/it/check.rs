@@ -429,6 +429,9 @@ fn events_files_and_drives_that_fail_are_checked() {
     );
     let deep = check(&server, &["checkfoldersize", "c:/temp/", "--recursive"]).good();
     assert!(deep.starts_with("OK - Folder c:/temp/ is 123B. Found 2 file(s)|'c:/temp/ Size'=123B; 'File Count'=2; \n"), "{deep}");
+    // An underscore stands for itself, not for any character.
+    let own = check(&server, &["foldersize", "c:/my_dir", "--recursive"]).good();
+    assert!(own.starts_with("OK - Folder c:/my_dir is 5B. Found 1 file(s)|"), "{own}");
     let ages = check(&server, &["folderfileage", "c:/temp", "-c", "1:1"]).good();
     assert!(ages.starts_with("OK - Number of Files 1; c:\\temp\\a.txt ") && ages.contains("|'_ItemCount'=1;;1:1; \n"), "{ages}");
 
