@@ -1,8 +1,10 @@
 //! What an enumerator takes from: the results of an operation, or events as they come.
 
+use super::services::Place;
 use crate::broker::events::{Notice, Subscription};
 use crate::cursor::{Cursor, End, Taken};
 use rwmi_cim::Entity;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -15,6 +17,8 @@ pub(super) enum Rows {
 pub(super) struct Events {
     subscription: Subscription,
     over: bool,
+    /// For whom localised texts are added, where they are asked for.
+    texts: Option<Arc<Place>>,
 }
 
 impl From<Cursor> for Rows {
@@ -23,9 +27,10 @@ impl From<Cursor> for Rows {
     }
 }
 
-impl From<Subscription> for Rows {
-    fn from(subscription: Subscription) -> Rows {
-        Rows::Events(Events { subscription, over: false })
+impl Rows {
+    /// Events of a subscription; with localised texts as the client of a place has them.
+    pub(super) fn events(subscription: Subscription, texts: Option<Arc<Place>>) -> Rows {
+        Rows::Events(Events { subscription, over: false, texts })
     }
 }
 
@@ -92,7 +97,10 @@ impl Events {
         for notice in self.subscription.take(count, Instant::now() + wait).await {
             self.over |= matches!(notice, Notice::Ended(_));
             match notice.failure() {
-                Ok(event) => rows.push(Entity::Instance(event)),
+                Ok(event) => rows.push(Entity::Instance(match &self.texts {
+                    Some(place) => place.realm.core.broker.with_texts(&place.request, event),
+                    None => event,
+                })),
                 // What is no event comes alone.
                 Err(failure) => return Taken { rows, end: End::Failed(failure) },
             }

@@ -5,6 +5,7 @@ use super::call_result::{CallResult, Yield};
 use super::enumerator::{Enumerator, Shape, marshal};
 use super::part;
 use super::put::{self, Transaction};
+use super::rows::Rows;
 use super::rules::relative_namespace;
 use super::{Realm, SessionGuard, check_context, fail, status};
 use crate::access::{Principal, Rights};
@@ -310,7 +311,8 @@ impl WbemServices for Services {
             subscribed = events.subscribe(&request, &query, Kind::Temporary).await;
         }
         let subscription = subscribed.map_err(fail)?;
-        let enumerator = Enumerator::object(self.place.clone(), Shape::Ordinary, subscription);
+        let texts = has(call.flags, flags::USE_AMENDED_QUALIFIERS).then(|| self.place.clone());
+        let enumerator = Enumerator::object(self.place.clone(), Shape::Ordinary, Rows::events(subscription, texts));
         Ok((ExecNotificationQueryReply { enumerator: Some(super::export(cx, enumerator, IEnumWbemClassObject::IID)?) }, HResult::S_OK))
     }
 

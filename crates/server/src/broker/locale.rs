@@ -3,7 +3,7 @@
 
 use super::Broker;
 use crate::store::{Namespace, Tree, fold_namespace};
-use rwmi_cim::amend;
+use rwmi_cim::{Class, Entity, Flavor, Object, Qualifiers, RequestContext, Value, amend};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -30,6 +30,14 @@ pub(super) fn namespace_of_texts(tree: &Tree, namespace: &str, preferred: Option
 }
 
 impl Broker {
+    /// An event with the localised texts of its class and of the classes of what is in it, for who asks for them.
+    pub(crate) fn with_texts(&self, cx: &RequestContext, event: Object) -> Object {
+        let tree = self.repository.tree();
+        let merged = self.localised(&tree, &cx.namespace, cx.locale.as_deref());
+        let Some(namespace) = merged.as_deref().or_else(|| tree.namespace(&cx.namespace)) else { return event };
+        with_texts(namespace, &event, true).unwrap_or(event)
+    }
+
     /// A namespace with the texts of a locale; `None` where there are no others than its classes hold themselves.
     pub(super) fn localised(&self, tree: &Tree, namespace: &str, preferred: Option<&str>) -> Option<Arc<Namespace>> {
         let (name, _) = namespace_of_texts(tree, namespace, preferred)?;
@@ -47,5 +55,49 @@ impl Broker {
         // What is held here is copied before it changes: the same pointer is the same content.
         kept.insert(key, Merged { of: of.clone(), texts: texts.clone(), merged: merged.clone() });
         Some(merged)
+    }
+}
+
+/// `None` where a value cannot be decoded. What is embedded in what is embedded stays as it is.
+fn with_texts(namespace: &Namespace, object: &Object, embedded: bool) -> Option<Object> {
+    let mut instance = object.to_instance().ok()?;
+    instance.class = described(namespace, &instance.class);
+    for value in instance.values.iter_mut().filter(|_| embedded) {
+        if let Value::Object(entity) = value {
+            let told = match &**entity {
+                Entity::Instance(object) => with_texts(namespace, object, false).map(Entity::Instance),
+                Entity::Class(class) => Some(Entity::Class(described(namespace, class))),
+            };
+            if let Some(told) = told {
+                **entity = told;
+            }
+        }
+    }
+    Some(instance.into())
+}
+
+/// A class, perhaps a part of one, with the texts that the namespace has for it.
+fn described(namespace: &Namespace, class: &Arc<Class>) -> Arc<Class> {
+    let Some(full) = namespace.class(&class.name, true) else { return class.clone() };
+    let mut class = (**class).clone();
+    add(&mut class.qualifiers, &full.qualifiers);
+    for property in &mut class.properties {
+        if let Some(full) = full.property(&property.name) {
+            add(&mut property.qualifiers, &full.qualifiers);
+        }
+    }
+    for method in &mut class.methods {
+        if let Some(full) = full.method(&method.name) {
+            add(&mut method.qualifiers, &full.qualifiers);
+        }
+    }
+    Arc::new(class)
+}
+
+fn add(to: &mut Qualifiers, from: &Qualifiers) {
+    for text in from.0.iter().filter(|q| q.flavor.has(Flavor::AMENDED)) {
+        if !to.0.iter().any(|q| q.name.eq_ignore_ascii_case(&text.name)) {
+            to.0.push(text.clone());
+        }
     }
 }

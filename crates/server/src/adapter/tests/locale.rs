@@ -106,3 +106,32 @@ async fn an_amendment_class_has_no_instances_and_deletions_no_texts() {
     assert_eq!(code(&s, DeleteClass { class: "T".into(), flags: AMENDED, context: None, result: None }).await, wrong);
     assert_eq!(code(&s, DeleteInstance { path: "T='a'".into(), flags: AMENDED, context: None, result: None }).await, wrong);
 }
+
+#[tokio::test]
+async fn events_come_with_the_texts_that_are_asked_for() {
+    let client = Client::new(1).await;
+    let s = login(&client, Some("MS_407")).await;
+    put_mof(&s, MOF).await;
+    put_mof(&s, GERMAN).await;
+    let watch = async |select: &str, flags| {
+        let query = format!("SELECT {select} FROM __InstanceCreationEvent WHERE TargetInstance ISA 'T'");
+        let call = ExecNotificationQuery { language: "WQL".into(), query: query.as_str().into(), flags: 0x30 | flags, context: None };
+        let events: P<IEnumWbemClassObject> = s.at(ipid(ok(s.call(&call).await).unwrap().enumerator.as_ref()));
+        events
+    };
+    let (plain, told) = (watch("*", 0).await, watch("*", AMENDED).await);
+    let listed = watch("TargetInstance", AMENDED).await;
+    let mut made = rwmi_cim::Instance::new(class(&s, "U", 0).await);
+    made.set("Name", "a").unwrap();
+    made.set("N", 7u32).unwrap();
+    ok(s.call(&PutInstance { object: pointer(made), flags: 0, context: None, result: None }).await).unwrap();
+    for (events, expect) in [(plain, said("", "")), (told, said("Ding", "Zahl")), (listed, said("Ding", "Zahl"))] {
+        let (reply, _) = events.call(&Next { timeout_ms: -1, count: 1 }).await.unwrap();
+        let event = entity(reply.objects.objects[0].as_ref());
+        let target: Entity = event.as_instance().unwrap().get("TargetInstance").unwrap();
+        let text = |q: &rwmi_cim::Qualifiers| q.text("Description").map(str::to_owned);
+        let shown = target.class();
+        assert_eq!((text(&shown.qualifiers), text(&shown.property("N").unwrap().qualifiers)), expect);
+        assert_eq!(target.as_instance().unwrap().get("N"), Ok(7u32));
+    }
+}
