@@ -70,6 +70,9 @@ pub(super) fn is_family_missing(error: &ListenError) -> bool {
     }
 }
 
+/// Addresses that bindings list behind the one that the client reached.
+const ADDRESSES_MAX: usize = 16;
+
 /// Addresses by which others may reach this computer, where it listens on all of them.
 pub(super) fn own_addresses(listen: &[IpAddr]) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = listen.iter().copied().filter(|a| !a.is_unspecified()).collect();
@@ -87,12 +90,21 @@ pub(super) fn own_addresses(listen: &[IpAddr]) -> Vec<IpAddr> {
     if listen.contains(&v6) {
         found.extend(seen_from(v6, (Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9).into()));
     }
+    // Clients read few, and an activation has a limit: a server may listen on thousands.
+    found.truncate(ADDRESSES_MAX);
     found
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bindings_stay_small_however_many_addresses_there_are() {
+        let many: Vec<IpAddr> = (0..2000u32).map(|n| Ipv4Addr::from(0x7f01_0000 + n).into()).collect();
+        assert_eq!(own_addresses(&many), many[..ADDRESSES_MAX]);
+        assert_eq!(own_addresses(&many[..3]), many[..3]);
+    }
 
     #[test]
     fn a_taken_port_and_a_foreign_address_are_told_apart() {
