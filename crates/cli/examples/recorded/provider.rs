@@ -30,6 +30,11 @@ impl Provider for Recorded {
 
     async fn enumerate(&self, _: &RequestContext, req: &Enumerate<'_>, sink: &Sink) -> ProviderResult<()> {
         for row in self.machine["rows"][&req.class.name].as_array().into_iter().flatten() {
+            match row.as_str() {
+                Some("never") => std::future::pending().await,
+                Some("fails") => return Err(WbemStatus::PROVIDER_FAILURE),
+                _ => {}
+            }
             let mut instance = Instance::new(req.class.clone());
             for property in &req.class.properties {
                 let value = value_of(&row[&property.name], property.ty.cim);

@@ -20,13 +20,22 @@ pub(crate) struct Workstation {
 
 impl Workstation {
     pub(crate) fn start(address: &str) -> Workstation {
+        Workstation::with(address, |_| {})
+    }
+
+    /// With rows that are changed.
+    fn with(address: &str, change: impl FnOnce(&mut Json)) -> Workstation {
         let place = Place::new("");
         place.run_fed(&["account", "add", USER, "--admin", "--password-stdin"], PASSWORD).good();
         let mut config = Config::load(Some(&place.config())).unwrap();
         config.server.data_dir = place.data();
         config.server.listen = vec![address.parse().unwrap()];
         (config.server.endpoint_port, config.server.object_port) = (0, 0);
-        let providers = provider::of(format!("{PC1}/rows.json").as_ref()).unwrap();
+        let mut rows = parsed(&std::fs::read_to_string(format!("{PC1}/rows.json")).unwrap());
+        change(&mut rows);
+        let file = place.dir.path().join("rows.json");
+        std::fs::write(&file, rows.to_string()).unwrap();
+        let providers = provider::of(&file).unwrap();
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let running = runtime.block_on(Serving::start(config, providers)).unwrap();
         let endpoint = running.addresses()[0].endpoint;
@@ -142,6 +151,25 @@ fn programs_are_those_of_the_registry() {
             {"name": "KB5011048", "comments": "Update", "install_date": "2023-04-05", "from": "WMI", "system_category": "update"},
         ])
     );
+    pc.stop();
+}
+
+#[test]
+fn what_hangs_or_fails_keeps_what_came_before() {
+    let pc = Workstation::with("127.0.105.9", |machine| {
+        let mut then = |class: &str, what: &str| machine["rows"][class].as_array_mut().unwrap().push(what.into());
+        then("Win32_SoundDevice", "never");
+        then("Win32_Printer", "fails");
+        then("Win32_Group", "never");
+    });
+    let json = parsed(&pc.run(&["inventory"], &["--format", "json", "--query-timeout", "2", "--without", "softwares"]).good());
+    let errors = json["errors"].as_array().unwrap();
+    let why = |class: &str| errors.iter().find(|e| e["class"] == class).map_or("", |e| e["message"].as_str().unwrap());
+    assert_eq!((why("Win32_SoundDevice"), why("Win32_Group")), ("no answer in time", "no answer in time"));
+    assert!(why("Win32_Printer").starts_with("WBEM_E_PROVIDER_FAILURE (0x80041004)"), "{errors:?}");
+    let rows = |section: &str, class: &str| json["sections"][section][class].as_array().map_or(0, Vec::len);
+    assert_eq!(rows("printers", "Win32_Printer"), 1);
+    assert_eq!((rows("cpus", "Win32_Processor"), rows("videos", "Win32_VideoController")), (1, 1));
     pc.stop();
 }
 
