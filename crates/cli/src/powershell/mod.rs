@@ -20,6 +20,8 @@ mod write;
 
 use crate::connect::Targets;
 use crate::format::{Columns, Format};
+use crate::pager;
+use crate::paint;
 use crate::query::{Question, Work, print};
 use crate::report::Failure;
 use bind::{Asked, bind};
@@ -29,21 +31,30 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// A cmdlet and the words behind its name, where the command line has one: its name is the first word, whatever its case. Only
-/// `-v` may stand before it.
-pub(crate) fn of(arguments: &[String]) -> Option<Command<'_>> {
-    let is_verbose = |w: &&String| w.strip_prefix('-').is_some_and(|v| !v.is_empty() && v.bytes().all(|b| b == b'v'));
-    let before = arguments.iter().take_while(is_verbose);
-    let (verbose, skip) = before.fold((0, 0), |(verbose, skip), word| (verbose + word.len() - 1, skip + 1));
-    let (name, words) = arguments.get(skip..)?.split_first()?;
+/// A cmdlet and its words, where the command line has one: its name is the first word, whatever its case. Only what every command
+/// takes may stand before it: `-v`, `--verbose`, `--no-pager`, `--color`.
+pub(crate) fn of(arguments: &[String]) -> Option<Command> {
+    let (mut words, mut verbose) = (Vec::new(), 0);
+    let mut rest = arguments.iter();
+    let name = loop {
+        let word = rest.next()?;
+        match word.strip_prefix('-') {
+            Some(v) if !v.is_empty() && v.bytes().all(|b| b == b'v') => verbose += v.len(),
+            Some("-color") => words.extend([word.clone(), rest.next()?.clone()]),
+            Some(long) if long == "-verbose" || long == "-no-pager" || long.starts_with("-color=") => words.push(word.clone()),
+            Some(_) => return None,
+            None => break word,
+        }
+    };
+    words.extend(rest.cloned());
     let wanted = if name.eq_ignore_ascii_case("Get-Help") { Wanted::Help } else { Wanted::Cmdlet(cmdlets::find(name)?) };
     Some(Command { wanted, words, verbose: u8::try_from(verbose).unwrap_or(u8::MAX) })
 }
 
 /// A command line of PowerShell.
-pub(crate) struct Command<'a> {
+pub(crate) struct Command {
     wanted: Wanted,
-    words: &'a [String],
+    words: Vec<String>,
     verbose: u8,
 }
 
@@ -53,9 +64,9 @@ enum Wanted {
 }
 
 /// Carries it out.
-pub(crate) fn run(command: &Command<'_>) -> ExitCode {
+pub(crate) fn run(command: &Command) -> ExitCode {
     let done = match command.wanted {
-        Wanted::Help => help::of(command.words),
+        Wanted::Help => help::of(&command.words),
         Wanted::Cmdlet(cmdlet) => carry_out(cmdlet, command),
     };
     done.unwrap_or_else(|failure| {
@@ -64,12 +75,17 @@ pub(crate) fn run(command: &Command<'_>) -> ExitCode {
     })
 }
 
-fn carry_out(cmdlet: &'static Cmdlet, command: &Command<'_>) -> Result<ExitCode, Failure> {
-    match bind(cmdlet, command.words, &Known::new())? {
+fn carry_out(cmdlet: &'static Cmdlet, command: &Command) -> Result<ExitCode, Failure> {
+    match bind(cmdlet, &command.words, &Known::new())? {
         Asked::Help => said(&help::text(cmdlet)),
         Asked::Run(given) => {
             let asked = if given.is_on("Debug") { 2 } else { u8::from(given.is_on("Verbose")) };
-            crate::log::start(command.verbose.max(asked), false);
+            let (ours, _) = given.ours(None)?;
+            crate::log::start(command.verbose.saturating_add(ours.verbose).max(asked), false);
+            paint::start(ours.color);
+            if ours.no_pager {
+                pager::forbid();
+            }
             if given.choice("ErrorAction") == Some("quiet") {
                 let nowhere = std::fs::File::options().write(true).open("/dev/null");
                 nowhere.and_then(|file| Ok(rustix::stdio::dup2_stderr(file)?)).map_err(|e| Failure::new(format!("/dev/null: {e}")))?;

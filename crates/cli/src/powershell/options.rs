@@ -4,6 +4,7 @@ use super::bind::{Bound, Given, Options};
 use super::parameter::Kind;
 use crate::args::{Connect, Shape};
 use crate::connect::NAMESPACE;
+use crate::paint::When;
 use crate::report::Failure;
 use clap::{CommandFactory, Parser};
 use rwmi_client::forms::{Moniker, check_locale};
@@ -17,6 +18,18 @@ pub(super) struct Ours {
 
     #[command(flatten)]
     pub(super) shape: Shape,
+
+    /// Say more on standard error: once each step, twice each call
+    #[arg(long, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+
+    /// Colours: on a terminal, always, never
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_default_value = true, hide_possible_values = true)]
+    pub(super) color: When,
+
+    /// Show tables that are longer than the screen without a pager
+    #[arg(long)]
+    pub(super) no_pager: bool,
 }
 
 /// Which options there are.

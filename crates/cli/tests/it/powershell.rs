@@ -79,6 +79,8 @@ fn instances_come_by_class_filter_and_query() {
         os
     );
     assert_eq!(get(&["-v", "gcim", "Win32_OperatingSystem", "-Property", "Caption,Version"]).out, os);
+    let colours = get(&["--no-pager", "--color", "never", "gwmi", "Win32_OperatingSystem", "Caption,Version", "--verbose"]);
+    assert_eq!(colours.out, os);
     let init = "{\"Name\":\"systemd\",\"Handle\":\"1\"}\n";
     assert_eq!(get(&["gwmi", "Win32_Process", "-f", "Handle = 1", "-p", "Name"]).good(), init, "a key comes along");
     assert_eq!(get(&["gcim", "Win32_Process", "-Filter", "Handle = 1", "-SelectProperties", "Name"]).good(), init);
