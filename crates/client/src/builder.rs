@@ -337,8 +337,15 @@ pub(crate) fn own_name() -> String {
 }
 
 /// This computer's name as the system has it.
+#[cfg(unix)]
 pub(crate) fn full_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// This computer's name as the system has it: Windows tells it to every process.
+#[cfg(not(unix))]
+pub(crate) fn full_name() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_default()
 }
 
 /// This computer's names, short and full.

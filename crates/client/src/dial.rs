@@ -5,11 +5,13 @@ use std::fmt;
 use std::future::Future;
 use std::io::{self, ErrorKind as Io};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::net::{TcpStream, lookup_host};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -85,7 +87,8 @@ impl Dialer for Tcp {
     }
 }
 
-/// This computer's own server, by the socket in its data directory. It knows the caller by the caller's process.
+/// This computer's own server, by the socket in its data directory. It knows the caller by the caller's process. Only on Unix: elsewhere no
+/// server of ours runs, and dialling fails.
 #[derive(Debug, Clone)]
 pub struct LocalSocket {
     path: PathBuf,
@@ -102,24 +105,44 @@ impl LocalSocket {
     pub fn of_this_computer() -> LocalSocket {
         let state = || std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|p| p.is_absolute());
         let home = || std::env::var_os("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from).join(".local/state");
-        let parent = if rustix::process::geteuid().is_root() { "/var/lib".into() } else { state().unwrap_or_else(home) };
+        let parent = if is_root() { "/var/lib".into() } else { state().unwrap_or_else(home) };
         LocalSocket::at(parent.join("rwmi").join("rwmi.sock"))
     }
 
     /// Where it is.
-    pub fn path(&self) -> &std::path::Path {
+    pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
 impl Dialer for LocalSocket {
     fn dial<'a>(&'a self, _: &'a str, _: u16) -> Dialing<'a> {
-        Box::pin(async move { UnixStream::connect(&self.path).await.map(Dialed::over).map_err(|e| failure_of(&e)) })
+        Box::pin(async move { connect(&self.path).await.map_err(|e| failure_of(&e)) })
     }
 
     fn identifies_caller(&self) -> bool {
         true
     }
+}
+
+#[cfg(unix)]
+async fn connect(path: &Path) -> io::Result<Dialed> {
+    UnixStream::connect(path).await.map(Dialed::over)
+}
+
+#[cfg(not(unix))]
+async fn connect(_: &Path) -> io::Result<Dialed> {
+    Err(io::Error::new(Io::Unsupported, "rwmi has no server on this system: name this computer by its address, with an account"))
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
 }
 
 /// IPv6 first, then the families in turn.

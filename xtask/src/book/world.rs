@@ -124,6 +124,7 @@ impl World {
                 command.env(name, value);
             }
         }
+        command.envs(std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO_PROFILE_")));
         command.env("CARGO_NET_OFFLINE", "true").env("CARGO_TERM_COLOR", "never");
         Ok(command)
     }
