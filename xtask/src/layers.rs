@@ -17,7 +17,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("linux", &["cim"]),
     ("client", &["net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
     ("server", &["net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
-    ("cli", &["client", "server", "linux", "net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
+    ("browse", &["client", "net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
+    ("cli", &["browse", "client", "server", "linux", "net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
     ("wiredata", &[]),
     ("oracles", &["server", "net", "wbem", "wmio", "dcom", "rpc", "ndr", "auth", "cim"]),
 ];

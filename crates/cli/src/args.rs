@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Call(Call),
     /// Start a process on another computer, wait for its end, and end with its exit status
     Exec(Exec),
+    /// Explore computers in the terminal: namespaces, classes, instances, queries, methods, events
+    Browse(crate::browse::Browse),
     /// Check a value as a monitoring plug-in: one line, performance data, exit status 0 to 3
     Check(Box<crate::check::Check>),
     /// Print a class as MOF

@@ -2,6 +2,7 @@
 
 mod account;
 mod args;
+mod browse;
 mod call;
 mod causes;
 mod check;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
         Command::Watch(args) => watch::run(args),
         Command::Call(args) => call::run(args),
         Command::Exec(args) => exec::run(args),
+        Command::Browse(args) => browse::run(args),
         Command::Check(args) => return check::run(*args),
         Command::GetClass(args) => get_class::run(args),
         Command::Mof { action } => mof::run(action),

@@ -39,6 +39,15 @@ impl Argument {
     pub fn json(text: &str) -> Result<Argument, String> {
         serde_json::from_str::<serde_json::Value>(text).map(from_json).map_err(|e| e.to_string())
     }
+
+    /// What is wrong with the arguments of a call, a sentence each, as far as it can be said before anything is asked: of an
+    /// object among them the class is not known here, and the call itself looks at it.
+    pub fn mistakes(class: &Class, method: &Method, given: &[(String, Argument)]) -> Vec<String> {
+        match bind(class, method, given, &Classes::new()) {
+            Err(Unfit::Wrong(mistakes)) => mistakes,
+            Ok(_) | Err(Unfit::Unknown(_)) => Vec::new(),
+        }
+    }
 }
 
 fn from_json(json: serde_json::Value) -> Argument {

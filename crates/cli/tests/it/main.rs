@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bad_input;
+mod browse;
 mod call;
 mod check;
 mod config;
