@@ -113,6 +113,8 @@ fn on_terminal(columns: u16, command: &Command, redirect: &str) -> (Option<i32>,
     if command.get_envs().all(|(n, _)| n != "TERM") {
         script.env("TERM", "xterm");
     }
+    // Of what is written between the lines only the line of progress is looked at.
+    script.env("NO_COLOR", "1");
     let output = script.stdin(Stdio::null()).stderr(Stdio::piped()).output().unwrap();
     (output.status.code(), String::from_utf8(output.stdout).unwrap())
 }
@@ -198,9 +200,7 @@ fn rows_fit_a_terminal_of_forty_columns() {
         // A list may have a line that is longer than the terminal; a table never.
         assert!(longest <= 40 || left.contains(" : "), "{left}");
     }
-    let mut help = command(&["query", "--help"]);
-    help.env("NO_COLOR", "1");
-    let (code, text) = on_terminal(40, &help, "");
+    let (code, text) = on_terminal(40, &command(&["query", "--help"]), "");
     assert!(code == Some(0) && text.contains("--throttle"), "{text}");
     // A word is not cut: the longest is a name of an option with its value.
     let longest = screen(&text).1;
