@@ -2,6 +2,7 @@
 
 use crate::config::Protocol;
 use crate::format::{Format, Style};
+use crate::help;
 use crate::paint::{self, When};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use rwmi_auth::AuthLevel;
@@ -11,7 +12,7 @@ use std::time::Duration;
 
 /// WMI for every machine: query and serve Windows Management Instrumentation from anywhere.
 #[derive(Debug, Parser)]
-#[command(name = "rwmi", version, max_term_width = 100, after_help = EXAMPLES)]
+#[command(name = "rwmi", version, max_term_width = 100, after_help = help::SHORT, after_long_help = help::LONG)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -28,19 +29,6 @@ pub(crate) struct Cli {
     #[arg(long, global = true)]
     pub(crate) no_pager: bool,
 }
-
-const EXAMPLES: &str = "Examples:
-  rwmi query \"SELECT Caption, Version, LastBootUpTime FROM Win32_OperatingSystem\"
-  rwmi query -c srv01,srv02 -u 'CORP\\alice' \"SELECT Name, State FROM Win32_Service WHERE State <> 'Running'\"
-  rwmi query -c 192.0.2.7 -u admin --password-file pw -o csv \"SELECT * FROM Win32_LogicalDisk\"
-  rwmi get-class Win32_Process
-  rwmi call -c srv01 -u admin Win32_Process Create CommandLine=\"sleep 60\"
-  rwmi doctor srv01 -u 'CORP\\alice'
-  rwmi serve --listen 0.0.0.0
-
-PowerShell's cmdlets are commands too (rwmi Get-Help): rwmi Get-WmiObject Win32_Service -ComputerName srv01,srv02 -Credential alice
-
-Exit status: 0 success, 1 failure, 2 wrong usage, 3 some computers failed and others did not.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -59,6 +47,7 @@ pub(crate) enum Command {
     /// Print a class as MOF
     GetClass(GetClass),
     /// Put classes and instances from MOF files, and print classes as MOF
+    #[command(after_help = help::MOF)]
     Mof {
         #[command(subcommand)]
         action: MofAction,
@@ -72,10 +61,20 @@ pub(crate) enum Command {
     /// Show what is in octets of the wire, as JSON
     Dump(Dump),
     /// Look at the configuration of this command
+    #[command(after_help = help::CONFIG)]
     Config {
         #[command(subcommand)]
         action: crate::config::Action,
     },
+    /// Complete commands, classes, properties and computers in a shell
+    #[command(after_help = help::COMPLETIONS)]
+    Completions {
+        #[command(subcommand)]
+        action: crate::complete::Action,
+    },
+    /// Write the pages of the manual
+    #[command(after_help = help::MAN)]
+    Man(crate::man::Man),
     /// Be the Linux wmic: its options, its text, its exit status (also where the command is called wmic)
     #[command(disable_help_flag = true)]
     Wmic {
@@ -317,6 +316,7 @@ pub(crate) enum Dates {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::QUERY)]
 pub(crate) struct Query {
     #[command(flatten)]
     pub(crate) connect: Connect,
@@ -439,6 +439,7 @@ Exit status: the process's (128 and its number for a signal; 255 for more than 2
 The process goes on where we end first. The server must allow Win32_Process.Create.";
 
 #[derive(Debug, Args)]
+#[command(after_help = help::GET_CLASS)]
 pub(crate) struct GetClass {
     #[command(flatten)]
     pub(crate) connect: Connect,
@@ -569,6 +570,7 @@ pub(crate) enum FixTarget {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::DUMP)]
 pub(crate) struct Dump {
     /// What the octets are
     pub(crate) what: DumpKind,
@@ -600,6 +602,7 @@ pub(crate) enum DumpKind {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::SERVE)]
 pub(crate) struct Serve {
     /// Address to listen on; may be repeated. Default: the configuration's, else every address
     #[arg(long, value_name = "ADDR")]
@@ -622,6 +625,7 @@ pub(crate) struct Serve {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = help::ACCOUNT)]
 pub(crate) struct Account {
     #[command(subcommand)]
     pub(crate) action: AccountAction,

@@ -1,6 +1,7 @@
 //! `rwmi call`: a method of a class or of an instance.
 
 use crate::args::{Call, Connect, Shape};
+use crate::complete::schema;
 use crate::connect::Targets;
 use crate::format::{Columns, Format, Style};
 use crate::many::print_texts;
@@ -34,6 +35,7 @@ fn methods(connect: Connect, target: &str) -> Result<ExitCode, Failure> {
         let class = class.clone();
         async move {
             let class = namespace.class(&class).await?;
+            schema::learn(&host, namespace.name(), [&*class]);
             let heading = if several { format!("{host}:\n") } else { String::new() };
             Ok(class.methods.iter().fold(heading, |text, m| text + &m.signature() + "\n").into())
         }

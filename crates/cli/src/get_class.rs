@@ -1,6 +1,7 @@
 //! `rwmi get-class`: a class, as MOF.
 
 use crate::args::{ClassFormat, GetClass};
+use crate::complete::schema;
 use crate::connect::Targets;
 use crate::dump;
 use crate::many::print_texts;
@@ -17,6 +18,7 @@ pub(crate) fn run(mut args: GetClass) -> Result<ExitCode, Failure> {
         let (name, output, amended) = (args.class.clone(), args.output, args.amended);
         async move {
             let class = if amended { namespace.amended_class(&name).await } else { namespace.class(&name).await }?;
+            schema::learn(&host, namespace.name(), [&*class]);
             let text = match output {
                 ClassFormat::Mof if several => format!("// {host}\n{}", mof::print_class(&class)),
                 ClassFormat::Mof => mof::print_class(&class),

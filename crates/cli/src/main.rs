@@ -6,6 +6,7 @@ mod browse;
 mod call;
 mod causes;
 mod check;
+mod complete;
 mod config;
 mod connect;
 mod doctor;
@@ -13,10 +14,12 @@ mod dump;
 mod exec;
 mod format;
 mod get_class;
+mod help;
 mod hosts;
 mod inventory;
 mod local;
 mod log;
+mod man;
 mod many;
 mod mof;
 mod pager;
@@ -39,6 +42,10 @@ use clap::{CommandFactory, FromArgMatches};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    // A shell that asks how a line could go on, and nothing else.
+    if let Some(code) = complete::answer() {
+        return code;
+    }
     // By the name of the Linux wmic the command is that one.
     let arguments = || std::env::args_os().map(|a| a.to_string_lossy().into_owned());
     if arguments().next().is_some_and(|program| wmic::is_called(&program)) {
@@ -83,6 +90,8 @@ fn main() -> ExitCode {
         Command::Telegraf(args) => telegraf::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Config { action } => config::run(action),
+        Command::Completions { action } => complete::run(action),
+        Command::Man(args) => man::run(args),
         Command::Wmic { arguments } => return wmic::run(&arguments),
     };
     match done {

@@ -1,6 +1,7 @@
 //! `rwmi query`: rows of several computers, as they come. Events come the same way: see `watch`.
 
 use crate::args::Query;
+use crate::complete::Learning;
 use crate::connect::Targets;
 use crate::format::{Columns, Format, Row, RowWriter};
 use crate::many::{End, Listener, Plan, Teller, Trouble, ask};
@@ -103,8 +104,13 @@ pub(crate) fn print(targets: Arc<Targets>, question: Question, format: Format, c
     let width = size.map(|s| s.ws_col).filter(|w| *w != 0);
     // Only a table comes whole, at its end.
     let height = size.map(|s| s.ws_row).filter(|_| format == Format::Table && question.events.is_none());
-    let mut writer = format.writer(BufWriter::with_capacity(64 << 10, Paged::new(height)), columns, width);
-    print_with(targets, question, &mut *writer)
+    let writer = format.writer(BufWriter::with_capacity(64 << 10, Paged::new(height)), columns, width);
+    // What a method returns is of no class that could be asked for.
+    if question.work.is_some() {
+        let mut writer = writer;
+        return print_with(targets, question, &mut *writer);
+    }
+    print_with(targets.clone(), question, &mut Learning::new(writer, targets))
 }
 
 /// The same, with a writer of the caller's.

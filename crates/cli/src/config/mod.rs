@@ -212,6 +212,17 @@ impl Config {
         }
         Ok(all)
     }
+
+    /// Names that a command line can have: computers, and groups as they are written there.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let own = self.hosts.iter().filter(|h| matches!(h.member, Member::Name(_))).map(|h| h.name.clone());
+        let members =
+            self.groups.iter().flat_map(|g| g.members.iter()).filter_map(|m| if let Member::Name(n) = m { Some(n.clone()) } else { None });
+        let mut all: Vec<String> = self.groups.iter().map(|g| format!("{GROUP}{}", g.name)).chain(own).chain(members).collect();
+        let mut seen = HashSet::new();
+        all.retain(|n| seen.insert(n.to_lowercase()));
+        all
+    }
 }
 
 #[cfg(test)]
@@ -251,5 +262,6 @@ mod tests {
         assert_eq!(words("group:WEB").unwrap(), ["a", "web[01-03]", "db"]);
         assert_eq!(words("group:none").unwrap_err().code, 2);
         assert_eq!(words("group:wbe").unwrap_err().hint.as_deref(), Some("did you mean group:web?"));
+        assert_eq!(config.names(), ["group:web", "group:none", "db"]);
     }
 }

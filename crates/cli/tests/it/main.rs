@@ -5,6 +5,7 @@ mod bad_input;
 mod browse;
 mod call;
 mod check;
+mod complete;
 mod config;
 mod doctor;
 mod dump;

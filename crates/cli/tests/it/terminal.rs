@@ -2,35 +2,73 @@
 
 use crate::support::*;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command};
 
 const OS: &str = "SELECT Caption, Version FROM Win32_OperatingSystem";
 
+/// A command on a terminal.
+pub(crate) struct Terminal {
+    master: std::fs::File,
+    child: Child,
+    shown: Vec<u8>,
+}
+
+impl Terminal {
+    /// On a terminal of this size.
+    pub(crate) fn start(mut command: Command, rows: u16, columns: u16) -> Terminal {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let slave = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&slave, size).unwrap();
+        command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
+        if !command.get_envs().any(|(n, _)| n == "TERM") {
+            command.env("TERM", "xterm");
+        }
+        // With it goes our own end of the terminal that the command has.
+        let child = command.spawn().unwrap();
+        Terminal { master: master.into(), child, shown: Vec::new() }
+    }
+
+    pub(crate) fn write(&mut self, text: &str) {
+        self.master.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Waits until a text is shown, and forgets what came before.
+    pub(crate) fn until(&mut self, text: &str) {
+        loop {
+            let shown = String::from_utf8_lossy(&self.shown).into_owned();
+            if let Some(at) = shown.find(text) {
+                self.shown = shown.into_bytes().split_off(at + text.len());
+                return;
+            }
+            assert!(self.more(), "the end before {text:?}: {shown:?}");
+        }
+    }
+
+    /// Reads on; `false` at the end: the last one who closes makes reading fail.
+    fn more(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        let n = self.master.read(&mut buffer).unwrap_or(0);
+        self.shown.extend_from_slice(&buffer[..n]);
+        n != 0
+    }
+
+    /// Waits for its end; gives its status and what was shown.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        while self.more() {}
+        let code = self.child.wait().unwrap().code();
+        (code, String::from_utf8_lossy(&self.shown).replace("\r\n", "\n"))
+    }
+}
+
 /// What a command shows on a terminal of this size, both streams as they come, and its status.
-fn on_terminal(mut command: Command, rows: u16, columns: u16) -> (Option<i32>, String) {
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&master).unwrap();
-    unlockpt(&master).unwrap();
-    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
-    let slave = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
-    rustix::termios::tcsetwinsize(&slave, rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    command.stdin(Stdio::null()).stdout(slave.try_clone().unwrap()).stderr(slave);
-    if !command.get_envs().any(|(n, _)| n == "TERM") {
-        command.env("TERM", "xterm");
-    }
-    let mut child = command.spawn().unwrap();
-    // Our own ends of the terminal are in the command still.
-    drop(command);
-    let mut shown = Vec::new();
-    let mut master = std::fs::File::from(master);
-    let mut buffer = [0; 4096];
-    // The last one who closes makes reading fail.
-    while let Ok(n @ 1..) = master.read(&mut buffer) {
-        shown.extend_from_slice(&buffer[..n]);
-    }
-    (child.wait().unwrap().code(), String::from_utf8(shown).unwrap().replace("\r\n", "\n"))
+fn on_terminal(command: Command, rows: u16, columns: u16) -> (Option<i32>, String) {
+    Terminal::start(command, rows, columns).end()
 }
 
 /// Without a pager, at the recorded machine.
