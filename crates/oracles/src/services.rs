@@ -224,7 +224,7 @@ impl Run {
                 // A key that is NULL is made by the server.
                 (true, 250..) => continue,
                 (true, n @ 0..200) if property.ty == CimType::String.scalar() => format!("k{}", n % 6).into(),
-                (true, _) if property.ty == CimType::String.scalar() => String::from_utf8_lossy(input.piece()).into_owned().into(),
+                (true, _) if property.ty == CimType::String.scalar() => carried(input.piece()).into(),
                 (false, 0..100) => continue,
                 _ => value(property.ty, input),
             };
@@ -548,12 +548,17 @@ fn ty(n: u8) -> Type {
     }
 }
 
+/// A text as an object carries it: it ends at its first NUL.
+fn carried(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).split('\0').next().unwrap_or_default().to_owned()
+}
+
 /// A value of a type. NULL where the type is another than [`ty`] gives.
 fn value(ty: Type, input: &mut Input<'_>) -> Value {
     let n = input.u8();
     match (ty.cim, ty.array) {
         (CimType::Uint32, false) => Value::Uint32(n.into()),
-        (CimType::String, false) => String::from_utf8_lossy(input.take((n % 16).into())).into_owned().into(),
+        (CimType::String, false) => carried(input.take((n % 16).into())).into(),
         (CimType::Boolean, false) => Value::Boolean(n & 1 == 0),
         (CimType::Sint64, false) => Value::Sint64(-i64::from(n)),
         (CimType::Reference, false) => Value::Reference(format!("{}.K=\"k{}\"", class_name(n), n % 6)),
