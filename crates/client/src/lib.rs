@@ -46,6 +46,7 @@ pub mod blocking;
 pub mod doctor;
 pub mod forms;
 pub mod wmic;
+pub mod xml;
 
 pub use account::{Account, Authority};
 pub use argument::Argument;

@@ -4,6 +4,7 @@ use super::environment::Environment;
 use super::moniker::{Moniker, MonikerSecurity};
 use super::scripting::ObjectSet;
 use super::values::NamedValueSet;
+use crate::xml::{self, Dtd};
 use crate::{Depth, Error, ErrorKind, Misuse, Namespace, PutOptions, Step};
 use rwmi_cim::schema::{ClassDecl, derive};
 use rwmi_cim::{
@@ -307,6 +308,11 @@ impl WmiObject {
             Entity::Class(class) => mof::print_class(class),
             Entity::Instance(object) => mof::print_instance(&object.to_instance()?),
         })
+    }
+
+    /// It as XML (`GetText_`, `GetText`): one element, `INSTANCE` or `CLASS`.
+    pub fn xml(&self, dtd: Dtd) -> String {
+        xml::text(&self.entity, dtd)
     }
 
     /// A new instance of its class, which nobody knows before it is put.
