@@ -39,13 +39,24 @@ struct State {
     fates: HashMap<u32, Fate>,
     /// Those that have ended, oldest first; may hold some that were taken or started again since.
     ended: VecDeque<u32>,
+    /// Ends that nobody has asked for by [`Exits::ends`], oldest first.
+    untold: VecDeque<End>,
     running: usize,
 }
 
 #[derive(Debug)]
 enum Fate {
-    Running { doom: Option<u32> },
+    Running { doom: Option<u32>, name: Option<String> },
     Ended(u32),
+}
+
+/// How a process of this server ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) id: u32,
+    pub(crate) status: u32,
+    /// The name of its program, where it was given.
+    pub(crate) name: Option<String>,
 }
 
 impl Exits {
@@ -55,22 +66,31 @@ impl Exits {
 
     /// A process of this server runs. What was known of an earlier one with its number is forgotten.
     pub fn started(&self, pid: u32) {
+        self.begin(pid, None);
+    }
+
+    /// As [`Exits::started`], with the name of its program.
+    pub(crate) fn started_as(&self, pid: u32, name: &str) {
+        self.begin(pid, Some(name.to_owned()));
+    }
+
+    fn begin(&self, pid: u32, name: Option<String>) {
         let mut state = self.state();
-        if !matches!(state.fates.insert(pid, Fate::Running { doom: None }), Some(Fate::Running { .. })) {
+        if !matches!(state.fates.insert(pid, Fate::Running { doom: None, name }), Some(Fate::Running { .. })) {
             state.running += 1;
         }
     }
 
     /// What the status of a running process of this server will be, whatever it exits with.
     pub fn doom(&self, pid: u32, reason: u32) {
-        if let Some(Fate::Running { doom }) = self.state().fates.get_mut(&pid) {
+        if let Some(Fate::Running { doom, .. }) = self.state().fates.get_mut(&pid) {
             *doom = Some(reason);
         }
     }
 
     /// Takes back what [`Exits::doom`] said: the process was not ended after all.
     pub fn pardon(&self, pid: u32) {
-        if let Some(Fate::Running { doom }) = self.state().fates.get_mut(&pid) {
+        if let Some(Fate::Running { doom, .. }) = self.state().fates.get_mut(&pid) {
             *doom = None;
         }
     }
@@ -78,16 +98,19 @@ impl Exits {
     /// A process has ended.
     pub fn record(&self, pid: u32, status: u32) {
         let mut state = self.state();
-        let status = match state.fates.get(&pid) {
-            Some(Fate::Running { doom }) => {
-                let doom = *doom;
+        let (status, name) = match state.fates.remove(&pid) {
+            Some(Fate::Running { doom, name }) => {
                 state.running -= 1;
-                doom.unwrap_or(status)
+                (doom.unwrap_or(status), name)
             }
-            _ => status,
+            _ => (status, None),
         };
         state.fates.insert(pid, Fate::Ended(status));
         state.ended.push_back(pid);
+        if state.untold.len() == ENDED_MAX {
+            state.untold.pop_front();
+        }
+        state.untold.push_back(End { id: pid, status, name });
         while ENDED_MAX < state.ended.len() {
             let Some(oldest) = state.ended.pop_front() else { break };
             // The number may be in use again, or ended again since: then it stands further back as well.
@@ -97,6 +120,11 @@ impl Exits {
         }
         drop(state);
         self.0.changed.notify_waiters();
+    }
+
+    /// The ends since this was asked for the last time, but for the oldest where they are too many.
+    pub(crate) fn ends(&self) -> Vec<End> {
+        self.state().untold.drain(..).collect()
     }
 
     /// The exit status of a process of this server that has ended.
@@ -168,6 +196,11 @@ mod tests {
         exits.doom(8, 1);
         exits.record(8, 2);
         assert_eq!(exits.lookup(8), Some(2));
+        exits.started_as(9, "true");
+        exits.record(9, 0);
+        let told: Vec<_> = exits.ends().into_iter().map(|e| (e.id, e.status, e.name)).collect();
+        assert_eq!(told, [(7, 3, None), (7, 99, None), (8, 2, None), (9, 0, Some("true".into()))]);
+        assert_eq!(exits.ends(), []);
     }
 
     #[test]
@@ -179,6 +212,7 @@ mod tests {
         }
         assert_eq!((exits.lookup(0), exits.lookup(1)), (None, Some(1)));
         assert_eq!(exits.state().fates.len(), ENDED_MAX);
+        assert_eq!(exits.ends().len(), ENDED_MAX);
     }
 
     #[tokio::test]

@@ -152,7 +152,7 @@ pub(crate) async fn start(order: Order, who: As, exits: &Exits) -> Result<u32, u
     let told = exits.clone();
     let child = on_thread_of(who, move || {
         let child = spawn(&order, &identity)?;
-        told.started(child.id());
+        told.started_as(child.id(), order.program().rsplit('/').next().unwrap_or_default());
         Ok(child)
     })
     .await?;

@@ -202,11 +202,13 @@ impl Watch {
             Ok(connector) => Some(connector),
             Err(why) => {
                 let every = machine.source.process_poll;
-                tracing::warn!(%why, ?every, "processes are watched by polling: those that live shorter may be missed, and exit statuses are unknown");
+                tracing::warn!(%why, ?every, "processes are watched by polling: of those that this server did not start, some may be missed and exit statuses are unknown");
                 None
             }
         };
         let mut watch = Watch { eyes: Eyes { machine, exits }, table: Table::default(), connector, sender, began: Instant::now() };
+        // What ended before is nobody's business.
+        drop(watch.eyes.exits.ends());
         let ids = process_ids(&watch.eyes.machine).ok_or(WbemStatus::PROVIDER_FAILURE)?;
         watch.table.begin(&ids, &watch.eyes);
         Ok(watch)
@@ -272,6 +274,8 @@ impl Watch {
             let Some(ids) = process_ids(&self.eyes.machine) else { continue };
             let mut found = Vec::new();
             self.table.compare(&ids, monotonic_nanos(), &self.eyes, &mut found);
+            // After the comparison: who ended during it is known by now, or was never seen.
+            self.table.missed(self.eyes.exits.ends(), &mut found);
             self.tell(found, POLLING);
         }
     }

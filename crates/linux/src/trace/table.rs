@@ -1,8 +1,9 @@
 //! Which processes there are, as the source of events tells it: what starts and stops follows from that. Knows no clock and no
 //! file: what is read of a process is asked of [`Look`].
 
+use crate::exits::End;
 use crate::parse::proc_event::{ProcEvent, What};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// How long a process that was forked may take until it runs a program. Then it is told with the name of its parent's.
@@ -267,6 +268,18 @@ impl Table {
         }
         let ending: Vec<u32> = self.ending.keys().copied().collect();
         ending.into_iter().for_each(|id| self.recheck(id, look, out));
+    }
+
+    /// Tells of processes that this service started and that lived between two comparisons: nobody has seen them, and it knows
+    /// how they ended. Those that are known, or that the comparison before it told, need nothing.
+    pub(crate) fn missed(&self, ends: Vec<End>, out: &mut Vec<Trace>) {
+        let is_stop = |t: &Trace| t.kind != Kind::Started;
+        let told: HashSet<u32> = out.iter().filter(|t| is_stop(t)).map(|t| t.id).collect();
+        for end in ends.into_iter().filter(|e| !self.known.contains_key(&e.id) && !told.contains(&e.id)) {
+            let facts = Facts { name: end.name, parent: Some(std::process::id()), ..Facts::default() };
+            out.push(Trace { id: end.id, facts: facts.clone(), time: None, kind: Kind::Started });
+            out.push(Trace { id: end.id, facts, time: None, kind: Kind::Stopped { exit_status: Some(end.status) } });
+        }
     }
 
     /// Compares with the processes that there are at `time` (nanoseconds of the monotonic clock), where nobody tells of each or

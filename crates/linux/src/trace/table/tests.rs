@@ -248,3 +248,22 @@ fn an_exit_status_is_the_code_or_that_of_the_signal() {
         assert_eq!(exit_status(wait), expect, "{wait}");
     }
 }
+
+#[test]
+fn what_this_service_started_and_nobody_saw_is_told_whole() {
+    let mut w = Watch::new();
+    w.look.put(7, "seen", 1, 5);
+    w.compare("+7 seen<1");
+    let end = |id: u32, status: u32, name: &str| End { id, status, name: Some(name.into()) };
+    // 7 is known: the next comparison tells its end. 8 came and went.
+    let mut out = Vec::new();
+    w.table.missed(vec![end(7, 1, "seen"), end(8, 3, "short")], &mut out);
+    let me = std::process::id();
+    assert_eq!(Watch::show(&out), format!("+8 short<{me}, -8 short<{me} 3"));
+    // One that this comparison has told.
+    w.look.take(7);
+    let mut out = Vec::new();
+    w.table.compare(&w.look.ids(), 6000, &w.look, &mut out);
+    w.table.missed(vec![end(7, 1, "seen")], &mut out);
+    assert_eq!(Watch::show(&out), "-7 seen<1 ?");
+}
