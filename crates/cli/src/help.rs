@@ -3,17 +3,20 @@
 macro_rules! forms {
     () => {
         "The same call as it is written elsewhere:
-  Get-WmiObject Win32_Service -ComputerName srv01       the same words behind rwmi, as Get-CimInstance and the other cmdlets
-  GetObject(\"winmgmts:{impersonationLevel=impersonate}!\\\\srv01\\root\\cimv2\").ExecQuery(..)
-                                                        rwmi query -c 'winmgmts:{impersonationLevel=impersonate}!\\\\srv01\\root\\cimv2' \"SELECT ..\"
+  Get-WmiObject Win32_Service -ComputerName srv01
+    the same words behind rwmi, as Get-CimInstance and the other cmdlets
+  GetObject(\"winmgmts:\\\\srv01\\root\\cimv2\").ExecQuery(..)
+    rwmi query -c 'winmgmts:\\\\srv01\\root\\cimv2' \"SELECT ..\"
   CimSession.Create(\"srv01\").QueryInstances(ns, \"WQL\", query)
-                                                        rwmi query -c srv01 -n NS QUERY
+    rwmi query -c srv01 -n NS QUERY
   new ManagementScope(@\"\\\\srv01\\root\\cimv2\", options) and a ManagementObjectSearcher
-                                                        rwmi query -c srv01 -n root/cimv2 -u USER --impersonation impersonate QUERY
+    rwmi query -c srv01 -n root/cimv2 -u USER --impersonation impersonate QUERY
   SWbemLocator.ConnectServer(\"srv01\", ns, user, password, locale, authority).ExecQuery(query)
-                                                        rwmi query -c srv01 -n NS -u USER --locale L --authority A QUERY
-  wmic /node:srv01 service get Name, State              rwmi wmic /node:srv01 service get Name, State
-  wmic -U USER //srv01 QUERY (on Linux)                 rwmi wmic -U USER //srv01 QUERY
+    rwmi query -c srv01 -n NS -u USER --locale L --authority A QUERY
+  wmic /node:srv01 service get Name, State
+    rwmi wmic /node:srv01 service get Name, State
+  wmic -U USER //srv01 QUERY (on Linux)
+    rwmi wmic -U USER //srv01 QUERY
 In all of them only the name of the computer differs from a local call; `.`, or no name, is this one."
     };
 }
