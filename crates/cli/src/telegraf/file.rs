@@ -90,7 +90,8 @@ struct Section {
     #[serde(default)]
     hosts: Vec<String>,
     username: Option<String>,
-    password: Option<String>,
+    #[serde(default, deserialize_with = "secret")]
+    password: Option<Secret>,
     password_file: Option<PathBuf>,
     password_command: Option<Vec<String>>,
     password_env: Option<String>,
@@ -145,6 +146,11 @@ fn argument(value: &toml::Value) -> Argument {
         toml::Value::Array(items) => Argument::List(items.iter().map(argument).collect()),
         toml::Value::Table(members) => Argument::Object(members.iter().map(|(n, v)| (n.clone(), argument(v))).collect()),
     }
+}
+
+/// A password is one from the start, so that it is wiped.
+fn secret<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Secret>, D::Error> {
+    String::deserialize(from).map(|text| Some(Secret::new(text)))
 }
 
 /// Reads a file and the passwords that it names.
@@ -221,10 +227,10 @@ impl Section {
                     "every user of this computer can read the password in it (mode {mode:04o}): chmod 600, or password_file"
                 ));
             }
-            if text.starts_with("@{") {
+            if text.expose().starts_with("@{") {
                 return Err("secret stores are Telegraf's own: use password_file, password_command or password_env".into());
             }
-            sources.push(Source::Given(Secret::new(text.as_str())));
+            sources.push(Source::Given(text.clone()));
         }
         if let Some(path) = &self.password_file {
             sources.push(Source::File { path: home.join(path), strict: true });
