@@ -1,4 +1,4 @@
-//! The record as GLPI takes it: names and types of its published schema (glpi-project/inventory_format, inventory.schema.json).
+//! The record as GLPI takes it: names and types of its published schema (glpi-project/inventory_format).
 
 mod devices;
 mod disks;
