@@ -14,6 +14,7 @@ mod dump;
 mod exec;
 mod format;
 mod get_class;
+mod glob;
 mod help;
 mod hosts;
 mod inventory;

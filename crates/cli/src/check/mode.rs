@@ -4,6 +4,7 @@ use super::number::Number;
 use super::outcome::Item;
 use super::row::{Counter, Row, Sample};
 use super::{counted, disk_io, events, files, network, ready, smart};
+use crate::glob;
 
 /// A check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -268,31 +269,9 @@ pub(crate) fn literal(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// `*` and `?` in a pattern, in any case. Time is bounded by the product of both lengths.
+/// `*` and `?` in a pattern, in any case.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let lower = |s: &str| s.to_lowercase().chars().collect::<Vec<char>>();
-    let (pattern, text) = (lower(pattern), lower(text));
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    (p, t) = (at + 1, from + 1);
-                    star = Some((at, from + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
+    glob::matches(&pattern.to_lowercase(), &text.to_lowercase())
 }
 
 #[cfg(test)]

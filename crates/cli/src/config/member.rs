@@ -1,5 +1,6 @@
 //! Which computers a section speaks of: a name, a pattern, a range, a network.
 
+use crate::glob;
 use crate::hosts;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -54,7 +55,7 @@ impl Member {
     pub(super) fn is(&self, name: &str) -> bool {
         match self {
             Member::Name(own) => own == name,
-            Member::Pattern(pattern) => is_like(pattern, name),
+            Member::Pattern(pattern) => glob::matches(pattern, name),
             Member::Network(network, bits) => name.parse().is_ok_and(|a| is_in(a, *network, *bits)),
             Member::Range(word, names) => names.get_or_init(|| written_out(word)).contains(name),
         }
@@ -96,34 +97,6 @@ fn is_in(address: IpAddr, network: IpAddr, bits: u32) -> bool {
         (IpAddr::V6(a), IpAddr::V6(b)) => same(a.into(), b.into(), 128),
         _ => false,
     }
-}
-
-/// Whether a name is like a pattern; in steps of their lengths' product at most.
-fn is_like(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n, mut star) = (0, 0, None);
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            // The last star takes one more.
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! | `method` | `namespace`, `class_name`, `method`, `arguments`, `fields`, `tag_properties` |
 
 use crate::config::{Source, trust};
+use crate::glob;
 use crate::hosts;
 use crate::report::Failure;
 use rwmi_auth::Secret;
@@ -289,32 +290,7 @@ fn duration(value: &toml::Value) -> Result<Duration, String> {
 
 /// Whether a name is one of those that are meant, with `*` and `?` in them, as Telegraf's filters have them.
 pub(super) fn is_among(patterns: &[String], name: &str) -> bool {
-    patterns.iter().any(|p| fits(p.as_bytes(), name.as_bytes()))
-}
-
-fn fits(pattern: &[u8], text: &[u8]) -> bool {
-    // The last star, and where what it stands for began: one step back is enough.
-    let (mut p, mut t, mut star) = (0, 0, None);
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || Some(c) == text.get(t) => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    (p, t) = (at + 1, from + 1);
-                    star = Some((at, from + 1));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == b'*')
+    patterns.iter().any(|p| glob::matches(p, name))
 }
 
 #[cfg(test)]
