@@ -115,6 +115,48 @@ impl Editor {
     }
 }
 
+/// Where somebody is among the texts that were given before, and what stood there before.
+#[derive(Debug, Default)]
+pub(crate) struct Recall {
+    back: usize,
+    draft: String,
+}
+
+impl Recall {
+    /// Takes a key for an editor: Up and Down turn over the texts before, every other is the editor's. `None` where it is of no
+    /// use to it, else whether the text is another now.
+    pub(crate) fn key(&mut self, key: KeyEvent, editor: &mut Editor, history: &History) -> Option<bool> {
+        let before = editor.text().to_owned();
+        match key.code {
+            KeyCode::Up | KeyCode::Down => {
+                if self.back == 0 {
+                    self.draft.clone_from(&before);
+                }
+                let to = if key.code == KeyCode::Up { self.back + 1 } else { self.back.saturating_sub(1) };
+                if let Some(text) = if to == 0 { Some(self.draft.as_str()) } else { history.back(to) } {
+                    editor.put(text.to_owned());
+                    self.back = to;
+                }
+            }
+            _ => {
+                if !editor.key(key) {
+                    return None;
+                }
+                // What was changed is a draft of its own.
+                if before != editor.text() {
+                    self.back = 0;
+                }
+            }
+        }
+        Some(before != editor.text())
+    }
+
+    /// The text was given: the next Up is the latest.
+    pub(crate) fn done(&mut self) {
+        self.back = 0;
+    }
+}
+
 /// Texts that were given before, the latest last.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct History {
@@ -178,5 +220,21 @@ mod tests {
         let mut h = History::default();
         ["a", "b", "a"].iter().for_each(|t| h.add(t));
         assert_eq!((h.back(1), h.back(2), h.back(3)), (Some("a"), Some("b"), None));
+    }
+
+    #[test]
+    fn a_text_that_was_changed_after_it_was_recalled_is_a_draft() {
+        let (mut editor, mut recall, mut history) = (Editor::default(), Recall::default(), History::default());
+        history.add("one");
+        history.add("two");
+        let mut press = |code| recall.key(KeyEvent::from(code), &mut editor, &history).map(|changed| (changed, editor.text().to_owned()));
+        let is = |changed: bool, text: &str| Some((changed, text.to_owned()));
+        assert_eq!(press(KeyCode::Char('x')), is(true, "x"));
+        assert_eq!(press(KeyCode::Up), is(true, "two"));
+        assert_eq!(press(KeyCode::Up), is(true, "one"));
+        assert_eq!(press(KeyCode::Up), is(false, "one"));
+        assert_eq!(press(KeyCode::Char('!')), is(true, "one!"));
+        assert_eq!(press(KeyCode::Up), is(true, "two"));
+        assert_eq!(press(KeyCode::Down), is(true, "one!"));
     }
 }

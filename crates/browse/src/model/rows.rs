@@ -2,7 +2,7 @@
 
 use super::table::{ROWS_MAX, Table, path};
 use super::{Act, Classes, Ctx, ObjectScreen, Screen};
-use crate::editor::Editor;
+use crate::editor::{Editor, Recall};
 use crate::event::{Answer, Ask, Id, Trouble};
 use crate::layout;
 use crossterm::event::{KeyCode, KeyEvent};
@@ -52,9 +52,7 @@ impl Fault {
 #[derive(Debug, Default)]
 pub(crate) struct RowsScreen {
     pub(crate) editor: Editor,
-    /// How far back in the history the text is from, and what stood there before.
-    back: usize,
-    draft: String,
+    recall: Recall,
     pub(crate) is_editing: bool,
     pub(crate) fault: Option<Fault>,
     pub(crate) table: Table,
@@ -102,7 +100,7 @@ impl RowsScreen {
             return;
         }
         c.s.queries.add(&text);
-        self.back = 0;
+        self.recall.done();
         c.cancel(self.asked.take());
         let named = match wql::parse(&text) {
             Err(error) => {
@@ -150,28 +148,11 @@ impl RowsScreen {
         match key.code {
             KeyCode::Enter => self.run(c),
             KeyCode::Tab | KeyCode::BackTab => self.is_editing = false,
-            KeyCode::Up | KeyCode::Down => {
-                if self.back == 0 {
-                    self.draft = self.editor.text().to_owned();
-                }
-                let to = if key.code == KeyCode::Up { self.back + 1 } else { self.back.saturating_sub(1) };
-                let text = if to == 0 { Some(self.draft.clone()) } else { c.s.queries.back(to).map(str::to_owned) };
-                if let Some(text) = text {
-                    self.back = to;
-                    self.editor.put(text);
-                    self.fault = None;
-                }
-            }
-            _ => {
-                let before = self.editor.text().to_owned();
-                if !self.editor.key(key) {
-                    return false;
-                }
-                if before != self.editor.text() {
-                    self.fault = None;
-                    self.back = 0;
-                }
-            }
+            _ => match self.recall.key(key, &mut self.editor, &c.s.queries) {
+                None => return false,
+                Some(true) => self.fault = None,
+                Some(false) => {}
+            },
         }
         true
     }

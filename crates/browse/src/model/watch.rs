@@ -1,7 +1,7 @@
 //! Events as they come.
 
 use super::{Act, Ctx, Fault, ObjectScreen, Screen};
-use crate::editor::Editor;
+use crate::editor::{Editor, Recall};
 use crate::event::{Answer, Ask, Id, Trouble};
 use crate::layout;
 use crate::list::List;
@@ -37,8 +37,7 @@ pub(crate) struct WatchScreen {
     pub(crate) gone: u64,
     /// How often the server said that it lost some.
     pub(crate) losses: u64,
-    back: usize,
-    draft: String,
+    recall: Recall,
 }
 
 impl WatchScreen {
@@ -67,7 +66,7 @@ impl WatchScreen {
     fn start(&mut self, c: &mut Ctx<'_>) {
         let text = self.editor.text().trim().to_owned();
         c.s.watches.add(&text);
-        self.back = 0;
+        self.recall.done();
         if let Err(error) = wql::parse_event(&text) {
             let blanks = self.editor.text().len() - self.editor.text().trim_start().len();
             let fault = Fault::new(&error);
@@ -122,24 +121,11 @@ impl Act for WatchScreen {
             match key.code {
                 KeyCode::Enter => self.start(c),
                 KeyCode::Tab | KeyCode::BackTab => self.is_editing = false,
-                KeyCode::Up | KeyCode::Down => {
-                    if self.back == 0 {
-                        self.draft = self.editor.text().to_owned();
-                    }
-                    let to = if key.code == KeyCode::Up { self.back + 1 } else { self.back.saturating_sub(1) };
-                    let text = if to == 0 { Some(self.draft.clone()) } else { c.s.watches.back(to).map(str::to_owned) };
-                    if let Some(text) = text {
-                        self.back = to;
-                        self.editor.put(text);
-                        self.fault = None;
-                    }
-                }
-                _ => {
-                    if !self.editor.key(key) {
-                        return false;
-                    }
-                    self.fault = None;
-                }
+                _ => match self.recall.key(key, &mut self.editor, &c.s.watches) {
+                    None => return false,
+                    Some(true) => self.fault = None,
+                    Some(false) => {}
+                },
             }
             return true;
         }
